@@ -1,0 +1,1 @@
+"""PostgreSQL: sessions, models, the store of domain state, read queries, error classes."""

@@ -1,0 +1,93 @@
+"""A PostgreSQL as one object: engine and session makers, with the timeouts that free a stopped process's locks."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session, sessionmaker
+
+
+class Database:
+    """Builds the engine and the sessions of one PostgreSQL; nothing connects before the first use.
+
+    Args:
+        url: `postgresql+asyncpg://…`; the synchronous side uses the same address through psycopg 3.
+        application_name: what `pg_stat_activity` shows.
+        pool_size: connections kept; none above are opened, so that a burst waits instead of exhausting the server.
+        pool_timeout_seconds: how long a caller waits for a free connection.
+        connect_timeout_seconds: how long opening a connection may take.
+        statement_timeout_seconds, lock_timeout_seconds, idle_in_transaction_timeout_seconds: PostgreSQL's settings of
+            those names.
+        tcp_user_timeout_seconds: after how long without acknowledgement the server gives up an unplugged client.
+        connection_check_interval_seconds: how often the server looks, during a statement, whether its client is gone.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str | URL,
+        application_name: str = "agent-squad",
+        pool_size: int = 10,
+        pool_timeout_seconds: float = 30,
+        connect_timeout_seconds: float = 10,
+        statement_timeout_seconds: float = 30,
+        lock_timeout_seconds: float = 5,
+        idle_in_transaction_timeout_seconds: float = 30,
+        tcp_user_timeout_seconds: float = 30,
+        connection_check_interval_seconds: float = 5,
+    ) -> None:
+        self.url = make_url(url).set(drivername="postgresql+asyncpg")
+        self._pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": pool_timeout_seconds}
+        self._connect_timeout_seconds = connect_timeout_seconds
+        milliseconds = {
+            "statement_timeout": statement_timeout_seconds,
+            "lock_timeout": lock_timeout_seconds,
+            "idle_in_transaction_session_timeout": idle_in_transaction_timeout_seconds,
+            "tcp_user_timeout": tcp_user_timeout_seconds,
+            "client_connection_check_interval": connection_check_interval_seconds,
+        }
+        self._server_settings = {name: str(round(seconds * 1000)) for name, seconds in milliseconds.items()}
+        self._server_settings["application_name"] = application_name
+
+    @cached_property
+    def engine(self) -> AsyncEngine:
+        """The asynchronous engine, READ COMMITTED; `pool_pre_ping` stays off, it costs three round trips."""
+        return create_async_engine(
+            self.url,
+            isolation_level="READ COMMITTED",
+            connect_args={"server_settings": self._server_settings, "timeout": self._connect_timeout_seconds},
+            **self._pool,
+        )
+
+    @cached_property
+    def sessions(self) -> async_sessionmaker[AsyncSession]:
+        """Makes asynchronous sessions; the caller commits, leaving without a commit rolls back."""
+        return async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
+
+    @cached_property
+    def sync_engine(self) -> Engine:
+        """The synchronous engine, for scripts (needs the extra `sync`)."""
+        options = " ".join(f"-c {name}={value}" for name, value in self._server_settings.items())
+        arguments: dict[str, Any] = {"options": options, "connect_timeout": round(self._connect_timeout_seconds)}
+        return create_engine(self.url.set(drivername="postgresql+psycopg"), connect_args=arguments, **self._pool)
+
+    @cached_property
+    def sync_sessions(self) -> sessionmaker[Session]:
+        """Makes synchronous sessions, with the same rules as `sessions`."""
+        return sessionmaker(self.sync_engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Give a session in a transaction that commits at the end and rolls back on an exception."""
+        async with self.sessions() as session, session.begin():
+            yield session
+
+    async def close(self) -> None:
+        """Close every pooled connection; the object can be used again afterwards."""
+        if "engine" in self.__dict__:
+            await self.engine.dispose()
+        if "sync_engine" in self.__dict__:
+            self.sync_engine.dispose()

@@ -1,0 +1,99 @@
+"""What a database error means for the batch that met it: one function, one table.
+
+The drivers do not agree on classes: serialization failures and timeouts arrive as plain `DBAPIError`, a killed
+connection as 08003, a migration under load without any sqlstate. So `connection_invalidated` is asked first, then the
+few classes that tell by themselves, then the sqlstate.
+"""
+
+import errno
+from enum import StrEnum
+from typing import Final
+
+from asyncpg import exceptions as asyncpg_errors
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+
+class Failure(StrEnum):
+    """The rows of the failure table that a database error can fall into."""
+
+    TRANSIENT = "transient"
+    """Nothing is wrong with the records: try the same again, for as long as it takes."""
+    CLASH = "clash"
+    """A rival was faster: reload, and the rule will answer."""
+    HALF_DEPLOYED = "half-deployed"
+    """Table, column or partition is missing: code and schema do not fit; no record's fault."""
+    UNEXPECTED = "unexpected"
+    """Something about the records: find out which."""
+
+
+_TRANSIENT_STATES: Final = frozenset(
+    {
+        "25006",  # read_only_sql_transaction: a standby, after a failover
+        "40001",  # serialization_failure
+        "40P01",  # deadlock_detected
+        "55P03",  # lock_not_available (lock_timeout)
+        "57014",  # query_canceled (statement_timeout)
+        "25P03",  # idle_in_transaction_session_timeout
+        "25P04",  # transaction_timeout
+    }
+)
+_TRANSIENT_CLASSES: Final = frozenset(
+    {
+        "08",  # connection exceptions
+        "53",  # insufficient resources: memory, disk, connections
+        "57",  # operator intervention: shutdown, crash, cannot connect now
+        "58",  # system errors
+    }
+)
+_CLASHES: Final = frozenset({"23505", "23503"})  # unique, foreign key
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Give the five characters that PostgreSQL or the driver attached to an error, if any."""
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(origin, "sqlstate", None)
+    return state if isinstance(state, str) else None
+
+
+def classify(error: BaseException) -> Failure:
+    """Say which row of the failure table an error belongs to (PostgreSQL appendix A has the states).
+
+    Args:
+        error: what came out of a session, or of the driver while connecting.
+
+    Returns:
+        The row; `UNEXPECTED` for whatever is not known.
+    """
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return Failure.TRANSIENT
+    if isinstance(error, PoolTimeoutError) or _is_transient_by_class(error):
+        return Failure.TRANSIENT
+    state = sqlstate(error)
+    return Failure.UNEXPECTED if state is None else _classify_state(state, error)
+
+
+def _classify_state(state: str, error: BaseException) -> Failure:
+    if state in _CLASHES:
+        return Failure.CLASH
+    if state in _TRANSIENT_STATES or state[:2] in _TRANSIENT_CLASSES:
+        return Failure.TRANSIENT
+    if state[:2] == "42" or state in {"3D000", "3F000"} or (state == "23514" and "no partition" in str(error)):
+        return Failure.HALF_DEPLOYED
+    return Failure.UNEXPECTED
+
+
+def _is_transient_by_class(error: BaseException) -> bool:
+    """Stale statement caches after a migration; refused, reset and timed-out connections; asyncpg's own closing."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, asyncpg_errors.InvalidCachedStatementError | asyncpg_errors.OutdatedSchemaCacheError):
+            return True
+        if isinstance(cause, ConnectionError | TimeoutError):
+            return True
+        if isinstance(cause, OSError) and cause.errno in {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENOENT}:
+            return True
+        if isinstance(cause, asyncpg_errors.InterfaceError) and "clos" in str(cause):
+            return True
+        cause = cause.__cause__ or (cause.orig if isinstance(cause, DBAPIError) else None)
+    return False

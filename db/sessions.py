@@ -1,0 +1,97 @@
+"""The guide's argument-free sessions, bound once by the wiring.
+
+As in the guide, commit and rollback are the caller's; an exception rolls back; leaving closes.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+
+from db.database import Database
+
+
+class NotBoundError(RuntimeError):
+    """Sessions were asked for before `sessions.bind(database)`."""
+
+    def __init__(self) -> None:
+        super().__init__("no database is bound: call db.sessions.bind(database) once, where the program is wired")
+
+
+_bound: list[Database] = []
+
+
+def bind(database: Database) -> None:
+    """Say which database the functions of this module use; the last call counts."""
+    _bound[:] = [database]
+
+
+def unbind() -> None:
+    """Forget the database."""
+    _bound.clear()
+
+
+def _database() -> Database:
+    if not _bound:
+        raise NotBoundError
+    return _bound[0]
+
+
+async def get_db() -> AsyncIterator[AsyncSession]:
+    """Give one session for a request, as a FastAPI dependency.
+
+    Raises:
+        NotBoundError: no database is bound.
+    """
+    async with get_db_context() as session:
+        yield session
+
+
+@asynccontextmanager
+async def get_db_context() -> AsyncIterator[AsyncSession]:
+    """Give one session for background work.
+
+    Raises:
+        NotBoundError: no database is bound.
+    """
+    async with _database().sessions() as session:
+        try:
+            yield session
+        except BaseException:
+            await session.rollback()
+            raise
+
+
+def get_sync_db() -> Iterator[Session]:
+    """Give one synchronous session for a request.
+
+    Raises:
+        NotBoundError: no database is bound.
+    """
+    with get_sync_db_context() as session:
+        yield session
+
+
+@contextmanager
+def get_sync_db_context() -> Iterator[Session]:
+    """Give one synchronous session for a script.
+
+    Raises:
+        NotBoundError: no database is bound.
+    """
+    with SyncSessionLocal() as session:
+        try:
+            yield session
+        except BaseException:
+            session.rollback()
+            raise
+
+
+def SyncSessionLocal() -> Session:  # noqa: N802 - the guide's name
+    """Open a synchronous session; the caller closes it.
+
+    Raises:
+        NotBoundError: no database is bound.
+    """
+    return _database().sync_sessions()

@@ -1,0 +1,1 @@
+"""What we decide: commands, state, rules and events. Standard library and `annotated_types` only."""

@@ -1,0 +1,14 @@
+"""Events of the projects of a squad."""
+
+from dataclasses import dataclass
+
+from domain.streams import OfSquad
+from domain.values import Name, ProjectId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectCreated(OfSquad):
+    """A project began."""
+
+    project_id: ProjectId
+    name: Name

@@ -1,0 +1,49 @@
+"""Why a rule says no: a closed list of codes. A rejection is an answer to the producer, not an error."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Code(StrEnum):
+    """The codes that an outcome can carry; contracts with producers, so never renamed."""
+
+    EMAIL_TAKEN = "email-taken"
+    USER_EXISTS = "user-exists"
+    USER_NOT_FOUND = "user-not-found"
+    USER_INACTIVE = "user-inactive"
+    SQUAD_EXISTS = "squad-exists"
+    SQUAD_NOT_FOUND = "squad-not-found"
+    SAME_OWNER = "same-owner"
+    PROJECT_EXISTS = "project-exists"
+    PROJECT_NOT_FOUND = "project-not-found"
+    PROJECT_ARCHIVED = "project-archived"
+    TASK_EXISTS = "task-exists"
+    TASK_NOT_FOUND = "task-not-found"
+    TASK_NOT_OPEN = "task-not-open"
+
+
+RETRYABLE: Final = frozenset(
+    {
+        Code.USER_NOT_FOUND,
+        Code.USER_INACTIVE,
+        Code.SQUAD_NOT_FOUND,
+        Code.PROJECT_NOT_FOUND,
+        Code.PROJECT_ARCHIVED,
+        Code.TASK_NOT_FOUND,
+    }
+)
+"""Codes where the same content may succeed later, under a new command id, because something else happened first."""
+
+
+class Rejected(Exception):  # noqa: N818 - an answer, not an error
+    """Raised by a handler, before it changes anything, when a rule refuses the command.
+
+    Args:
+        code: which rule.
+        detail: a sentence for people.
+    """
+
+    def __init__(self, code: Code, detail: str) -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail

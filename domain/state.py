@@ -1,0 +1,122 @@
+"""The part of the world that one batch sees: plain slotted objects, by id and by natural key.
+
+Field names and order are the tables' columns. `loaded` is the row as it was read (`None`: not stored yet); the store
+compares it with the fields to find what changed, so no handler has to say so.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from domain.values import (
+    Id,
+    MemberId,
+    PlanTier,
+    Priority,
+    ProjectId,
+    ProjectStatus,
+    SquadId,
+    SquadStatus,
+    TaskId,
+    TaskStatus,
+    UserId,
+)
+
+
+class Row(Protocol):
+    """What all state objects have in common."""
+
+    id: Id
+    loaded: tuple[object, ...] | None
+
+
+@dataclass(slots=True)
+class User:
+    """The root of a user's stream."""
+
+    id: UserId
+    email: str | None
+    email_key: str | None
+    name: str | None
+    is_active: bool
+    email_verified: bool
+    plan_tier: PlanTier
+    created_at: datetime
+    deleted_at: datetime | None = None
+    erased_at: datetime | None = None
+    version: int = 0
+    loaded: tuple[object, ...] | None = None
+
+
+@dataclass(slots=True)
+class Squad:
+    """The root of a squad's stream."""
+
+    id: SquadId
+    user_id: UserId
+    name: str
+    description: str | None
+    status: SquadStatus
+    created_at: datetime
+    version: int = 0
+    loaded: tuple[object, ...] | None = None
+
+
+@dataclass(slots=True)
+class Member:
+    """A seat of a squad."""
+
+    id: MemberId
+    squad_id: SquadId
+    user_id: UserId | None
+    role: str
+    name: str | None
+    created_at: datetime
+    removed_at: datetime | None = None
+    loaded: tuple[object, ...] | None = None
+
+
+@dataclass(slots=True)
+class Project:
+    """A project of a squad."""
+
+    id: ProjectId
+    squad_id: SquadId
+    name: str
+    status: ProjectStatus
+    created_at: datetime
+    loaded: tuple[object, ...] | None = None
+
+
+@dataclass(slots=True)
+class Task:
+    """A task of a project."""
+
+    id: TaskId
+    squad_id: SquadId
+    project_id: ProjectId
+    title: str
+    status: TaskStatus
+    priority: Priority
+    assignee_id: MemberId | None
+    created_at: datetime
+    completed_at: datetime | None = None
+    loaded: tuple[object, ...] | None = None
+
+
+@dataclass(slots=True)
+class State:
+    """Everything loaded for a batch, and everything its handlers made so far."""
+
+    users: dict[UserId, User] = field(default_factory=dict)
+    squads: dict[SquadId, Squad] = field(default_factory=dict)
+    members: dict[MemberId, Member] = field(default_factory=dict)
+    projects: dict[ProjectId, Project] = field(default_factory=dict)
+    tasks: dict[TaskId, Task] = field(default_factory=dict)
+    emails: dict[str, UserId] = field(default_factory=dict)
+
+    def add_user(self, user: User) -> None:
+        """Make a new user visible to the commands after this one, by id and by e-mail."""
+        self.users[user.id] = user
+        if user.email_key is not None:
+            self.emails[user.email_key] = user.id

@@ -1,0 +1,1 @@
+"""How it looks on the wire: envelope, codec, registry, schemas."""

@@ -1,0 +1,1 @@
+"""Messages awaiting publication and published: append, relay, cursor, lease, partitions."""

