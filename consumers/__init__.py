@@ -1,0 +1,1 @@
+"""From Kafka records to committed transactions: source, batches, processor, inbox, checkpoints, failures."""

@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Final
 
 SLOTS: Final = 1024
-"""Shards of the relay are ranges of slots. A power of two, so that for such partition counts the slot tells the rest."""
+"""Shards of the relay are ranges of slots. A power of two, so that for such partition counts the slot tells enough."""
 
 _MASK: Final = 0xFFFFFFFF
 _MULTIPLIER: Final = 0x5BD1E995

@@ -39,7 +39,7 @@ _INSERT: Final = text(
     SELECT {arrays.selected(_COLUMNS, "x")}
     FROM {arrays.unnest(_COLUMNS)} WITH ORDINALITY AS x({arrays.names(_COLUMNS)}, ordinality)
     ORDER BY x.ordinality
-    """  # noqa: S608 - built from the table's own columns
+    """
 )
 
 

@@ -6,7 +6,9 @@ import re
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from stack.processes import ProcessIdentity
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _STATE_FILE = "state.json"
+_STOP_PATIENCE_SECONDS = 30.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,6 +56,11 @@ class Instance:
         """Whether it became ready and all its processes live."""
         return self.ready and self.is_here and all(map(processes.is_alive, self.processes.values()))
 
+    def pid_of(self, role: str) -> int | None:
+        """The pid of the server in this role ("postgres", "kafka") while it lives."""
+        identity = self.processes.get(role)
+        return identity.pid if identity is not None and processes.is_alive(identity) else None
+
     def record_process(self, role: str, identity: ProcessIdentity) -> None:
         """Remembers a process at once, on disk.
 
@@ -69,13 +77,30 @@ class Instance:
         with self._saving:
             self._write()
 
+    def end_process(self, role: str, *, politely: signal.Signals | None) -> None:
+        """Ends the server in this role, if it lives, and waits until it is gone.
+
+        Args:
+            role: "postgres" or "kafka".
+            politely: the signal that asks it to end; None: kill at once.
+        """
+        identity = self.processes.get(role)
+        if identity is not None:
+            processes.end(identity, politely=politely, patience_seconds=_STOP_PATIENCE_SECONDS)
+
     def remove(self) -> None:
-        """Kills its processes and removes its directory. Nobody wants the data any more, so nothing is asked first,
-        except that PostgreSQL gets the chance to free its shared memory."""
-        for role, identity in self.processes.items():
-            politely = signal.SIGQUIT if role == "postgres" else None
-            processes.end(identity, politely=politely, patience_seconds=5.0)
-        shutil.rmtree(self.directory, ignore_errors=True)
+        """Ends its processes and removes its directory.
+
+        Nobody wants the data any more, so nothing is flushed; but PostgreSQL must end by itself, or its shared memory
+        stays behind.
+        """
+        self.end_process("postgres", politely=signal.SIGQUIT)
+        self.end_process("kafka", politely=None)
+        # Out of sight at once: to others a name is taken or free, never half removed.
+        doomed = self.directory.with_name(f".{self.name}-{os.getpid()}-{time.monotonic_ns()}")
+        with suppress(FileNotFoundError):
+            self.directory.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
 
     def _write(self) -> None:
         state = {
@@ -130,7 +155,8 @@ def load(directory: Path) -> Instance | None:
 
 def load_all(cache: Path) -> list[Instance]:
     """Every instance that has a state file, by name."""
-    found = (load(directory) for directory in sorted(instances_directory(cache).iterdir()))
+    directories = sorted(path for path in instances_directory(cache).iterdir() if _NAME.fullmatch(path.name))
+    found = (load(directory) for directory in directories)
     return [instance for instance in found if instance is not None]
 
 
@@ -141,8 +167,9 @@ def sweep(cache: Path) -> list[str]:
         The names of the instances removed.
     """
     for directory in instances_directory(cache).iterdir():
-        # Directory and state file are made under the lock, so whoever made this one died in between.
-        if not (directory / _STATE_FILE).exists():
+        # Hidden: a removal that was cut off, or is under way. Without a state file: both are made under the lock, so
+        # whoever made the directory died in between.
+        if directory.name.startswith(".") or not (directory / _STATE_FILE).exists():
             shutil.rmtree(directory, ignore_errors=True)
     abandoned = [instance for instance in load_all(cache) if instance.is_abandoned]
     for instance in abandoned:

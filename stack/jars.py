@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stack.errors import StackError
@@ -19,12 +19,13 @@ def jars_directory(cache: Path) -> Path:
     return cache / "jars" / hashlib.sha256(POM.read_bytes()).hexdigest()[:16]
 
 
-def ensure_jars(cache: Path, *, environment: Mapping[str, str]) -> Path:
+def ensure_jars(cache: Path, *, environment: Mapping[str, str], progress: Callable[[str], None]) -> Path:
     """Fetches the jars unless they are cached; two callers at once fetch once.
 
     Args:
         cache: the cache directory.
         environment: the process environment, for Maven.
+        progress: told when they are not cached.
 
     Returns:
         The directory that holds them.
@@ -37,6 +38,7 @@ def ensure_jars(cache: Path, *, environment: Mapping[str, str]) -> Path:
         return directory
     with hold_lock(cache, "jars"):
         if not directory.is_dir():
+            progress("fetching Kafka's jars (once)")
             directory.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".fetching-", dir=directory.parent) as draft:
                 fetched = Path(draft) / "jars"
@@ -52,16 +54,18 @@ def _copy_jars(directory: Path, environment: Mapping[str, str]) -> None:
         raise StackError("The broker's jars are not cached and `mvn` is not on the PATH. Install Maven.")
     command = [maven, "-q", "-B", "-f", str(POM), "dependency:copy-dependencies"]
     command += [f"-DoutputDirectory={directory}", "-DincludeScope=runtime"]
-    result = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        env=dict(environment),
-        cwd=directory.parent,
-        check=False,
-        timeout=_FETCH_TIMEOUT_SECONDS,
-    )
+    try:
+        result = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=dict(environment),
+            check=False,
+            timeout=_FETCH_TIMEOUT_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise StackError(f"Maven did not fetch the broker's jars within {_FETCH_TIMEOUT_SECONDS} s.") from error
     if result.returncode != 0 or not directory.is_dir():
         output = "\n".join((result.stdout + result.stderr).strip().splitlines()[-20:])
         raise StackError(f"Maven could not fetch the broker's jars. Is its repository reachable? It said:\n{output}")

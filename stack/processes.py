@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import psutil
 
@@ -25,6 +26,14 @@ class ProcessIdentity:
 
     pid: int
     started: str
+
+
+class AccountArguments(TypedDict, total=False):
+    """The arguments of `subprocess` that say whom a program runs as."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
 
 
 def identify(pid: int) -> ProcessIdentity | None:
@@ -79,8 +88,7 @@ def launch(
         The identity of the new process.
 
     Raises:
-        OSError: the program cannot be run.
-        ProcessLookupError: it ended at once.
+        OSError: the program cannot be run, or ended at once.
     """
     with log_path.open("ab") as log:
         child = subprocess.Popen(
@@ -102,8 +110,8 @@ def launch(
     return identity
 
 
-def account_arguments(account: Account | None) -> dict[str, int | list[int]]:
-    """The arguments of `subprocess` that run a program as this account (None: as the caller)."""
+def account_arguments(account: Account | None) -> AccountArguments:
+    """What makes `subprocess` run a program as this account, without the caller's groups (None: as the caller)."""
     if account is None:
         return {}
     return {"user": account.user_id, "group": account.group_id, "extra_groups": []}

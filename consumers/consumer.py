@@ -1,0 +1,76 @@
+"""A consumer's life: its lanes, each with one batch in a transaction of its own, over one source."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+
+from consumers.failures import Settler
+from consumers.processor import Processor
+from consumers.source import Source
+
+logger = logging.getLogger("squad.consumer")
+
+
+class Consumer:
+    """Applies commands until it is stopped.
+
+    Checkpoints are per partition and locks per stream, so lanes need nothing from each other: Python decides for one
+    while PostgreSQL works for the other.
+
+    Args:
+        source: where batches come from; it deals its partitions to the lanes.
+        processor: applies them.
+        lanes: how many batches are under way at once.
+        on_applied: called with the counts of each committed batch, such as to wake the relay.
+        deploy_seconds: how long a half-done deploy is waited for.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        processor: Processor,
+        lanes: int = 2,
+        on_applied: Callable[[Counter[str]], None] = lambda _: None,
+        deploy_seconds: float = 60,
+    ) -> None:
+        self._source = source
+        self._lanes = lanes
+        self._on_applied = on_applied
+        self._settler = Settler(
+            processor=processor, source=source, on_applied=self._count, deploy_seconds=deploy_seconds
+        )
+        self._stopping = asyncio.Event()
+        self.counts: Counter[str] = Counter()
+
+    async def run(self) -> None:
+        """Consume until `stop`; batches under way are finished.
+
+        Raises:
+            ExceptionGroup: with what stopped it: the broker at the start, or a schema that does not fit.
+        """
+        await self._source.start()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                source = tasks.create_task(self._source.run())
+                lanes = [tasks.create_task(self._run_lane(lane)) for lane in range(self._lanes)]
+                await asyncio.wait(lanes)
+                source.cancel()
+        finally:
+            await self._source.stop()
+        logger.info("stopped; %s", dict(self.counts))
+
+    def stop(self) -> None:
+        """Take no more batches; safe to call twice."""
+        self._stopping.set()
+
+    async def _run_lane(self, lane: int) -> None:
+        while not self._stopping.is_set():
+            batch = await self._source.next_batch(lane)
+            if batch is not None:
+                await self._settler.settle(batch)
+
+    def _count(self, counts: Counter[str]) -> None:
+        self.counts.update(counts)
+        self._on_applied(counts)

@@ -1,0 +1,142 @@
+"""Records nobody could apply: kept whole in the table, published with their reason, cut to size."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consumers.records import Record
+from db import arrays
+from db.models import DeadLetter
+from messages import ids
+from messages.envelope import Envelope
+from messages.refusals import Reason
+from messages.registry import DEAD_LETTER_TYPE
+from outbox.append import Outbox
+
+DETAIL_CHARACTERS: Final = 2_000
+"""How much of an explanation is kept."""
+
+MAX_KEY_BYTES: Final = 1_024
+"""A longer key is not published, only kept in the table: ours have 36 bytes."""
+
+_COLUMNS: Final = arrays.columns_of(
+    DeadLetter.metadata.tables["dead_letters"],
+    [
+        "id",
+        "topic",
+        "partition",
+        "record_offset",
+        "timestamp",
+        "key",
+        "value",
+        "header_names",
+        "header_values",
+        "source",
+        "command_id",
+        "type",
+        "reason",
+        "detail",
+    ],
+)
+
+_INSERT: Final = text(
+    f"""
+    INSERT INTO dead_letters ({arrays.names(_COLUMNS)})
+    SELECT {arrays.selected(_COLUMNS, "x")}
+    FROM {arrays.unnest(_COLUMNS)} AS x({arrays.names(_COLUMNS)})
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record, and why it cannot be applied."""
+
+    record: Record
+    envelope: Envelope | None
+    reason: Reason
+    detail: str
+
+
+def storable(content: str) -> str:
+    """Make text fit for PostgreSQL: it has no NUL and no lone surrogates; cut to `DETAIL_CHARACTERS`."""
+    return content[:DETAIL_CHARACTERS].replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
+async def insert(session: AsyncSession, letters: Sequence[Refused]) -> None:
+    """Keep the records whole."""
+    if not letters:
+        return
+    columns = zip(*map(_row, letters), strict=True)
+    await session.execute(
+        _INSERT, {column.name: list(values) for column, values in zip(_COLUMNS, columns, strict=True)}
+    )
+
+
+def _row(letter: Refused) -> tuple[object, ...]:
+    record, envelope = letter.record, letter.envelope
+    return (
+        ids.dead_letter_id(record.topic, record.partition, record.offset, record.timestamp),
+        record.topic,
+        record.partition,
+        record.offset,
+        datetime.fromtimestamp(record.timestamp / 1000, UTC),
+        record.key,
+        record.value,
+        arrays.text_array(storable(name) for name, _ in record.headers),
+        arrays.bytes_array(value for _, value in record.headers),
+        envelope and envelope.source,
+        envelope and envelope.id,
+        envelope and envelope.type,
+        letter.reason,
+        storable(letter.detail),
+    )
+
+
+def append(outbox: Outbox, letter: Refused, *, topic: str, source: str, now: datetime, max_value_bytes: int) -> None:
+    """Publish a dead letter: the original record with headers that say why, cut so that Kafka takes it.
+
+    Args:
+        outbox: of the batch's transaction.
+        letter: the record and its fault.
+        topic: of the dead letters.
+        source: who we are, for the outbox's column.
+        now: the record's Kafka time.
+        max_value_bytes: how much of the value, and of the original headers, is published.
+    """
+    record = letter.record
+    letter_id = ids.dead_letter_id(record.topic, record.partition, record.offset, record.timestamp)
+    reasons = {
+        "dead-letter-id": letter_id,
+        "dead-letter-reason": letter.reason,
+        "dead-letter-detail": storable(letter.detail),
+        "dead-letter-topic": record.topic,
+        "dead-letter-partition": str(record.partition),
+        "dead-letter-offset": str(record.offset),
+        "dead-letter-timestamp": str(record.timestamp),
+    }
+    value, headers = record.value, [(storable(name), content) for name, content in record.headers]
+    if value is not None and len(value) > max_value_bytes:
+        reasons["dead-letter-cut-from-bytes"] = str(len(value))
+        value = value[:max_value_bytes]
+    key = record.key
+    if key is not None and len(key) > MAX_KEY_BYTES:
+        reasons["dead-letter-key-left-out-bytes"] = str(len(key))
+        key = None
+    if sum(len(name) + len(content or b"") for name, content in headers) > max_value_bytes:
+        reasons["dead-letter-headers-left-out"] = str(len(headers))
+        headers = []
+    outbox.append_raw(
+        topic=topic,
+        key=key,
+        event_id=letter_id,
+        type=DEAD_LETTER_TYPE,
+        source=source,
+        time=now,
+        headers=headers + [(name, content.encode()) for name, content in reasons.items()],
+        body=value,
+    )

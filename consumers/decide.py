@@ -1,0 +1,259 @@
+"""Deciding a batch in memory: handlers run in record order on one state; what is to be stored and sent is collected."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from consumers import dead_letters
+from consumers.dead_letters import Refused
+from consumers.decode import Incoming
+from consumers.inbox import Identity, Known
+from db import arrays
+from domain.commands import Command
+from domain.events import Event
+from domain.given import Given
+from domain.reads import Reads
+from domain.rejections import RETRYABLE, Rejected
+from domain.state import Squad, State, User
+from domain.streams import OfUser
+from domain.tables import RULES
+from messages import ids
+from messages.envelope import Envelope
+from messages.outcome import CommandOutcome, Outcome
+from messages.refusals import Reason, RefusedError
+from messages.registry import EVENTS, OUTCOME
+from outbox.append import Outbox
+
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topics:
+    """Where messages go, and as whom.
+
+    Args:
+        events, outcomes, dead_letters: names of topics.
+        source: CloudEvents `source` of our events and outcomes.
+        dead_letter_bytes: how much of a dead letter's value is published.
+    """
+
+    events: str
+    outcomes: str
+    dead_letters: str
+    source: str = "/agent-squad"
+    dead_letter_bytes: int = 900_000
+
+
+def declare_reads(batch: Iterable[Incoming], known: dict[Identity, Known]) -> Reads:
+    """Collect what the commands that are not known yet have to load and lock."""
+    reads = Reads()
+    for incoming in batch:
+        envelope, command = incoming.envelope, incoming.command
+        if envelope is None or command is None or Identity(envelope.source, envelope.id) in known:
+            continue
+        RULES[type(command)].read(command, reads)
+    return reads
+
+
+@dataclass(slots=True)
+class Decisions:
+    """Decides one batch, and holds what its transaction writes.
+
+    Args:
+        topics: where messages go.
+        state: what was loaded; the handlers change it.
+        known: commands decided before; those of this batch join them, so that a duplicate inside it is one too.
+    """
+
+    topics: Topics
+    state: State
+    known: dict[Identity, Known]
+    outbox: Outbox = field(default_factory=Outbox)
+    inbox: list[tuple[Any, ...]] = field(default_factory=list)
+    letters: list[Refused] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def decide(self, incoming: Incoming) -> None:
+        """Decide one record: duplicate, dead letter, rejection or effect."""
+        envelope = incoming.envelope
+        if envelope is None:
+            self._add_letter(incoming, incoming.refusal)
+            return
+        known = self.known.get(Identity(envelope.source, envelope.id))
+        if known is not None:
+            self._decide_known(incoming, envelope, known)
+        elif incoming.command is None:
+            self._add_letter(incoming, incoming.refusal)
+            self._conclude_refused(incoming, envelope, incoming.refusal)
+        else:
+            self._decide_command(incoming, envelope, incoming.command)
+
+    def _decide_known(self, incoming: Incoming, envelope: Envelope, known: Known) -> None:
+        if known.fingerprint == incoming.fingerprint:
+            self.counts["duplicate"] += 1
+            self._append_outcome(Identity(envelope.source, envelope.id), known)
+        else:
+            conflict = RefusedError(Reason.ID_CONFLICT, f"id {envelope.id} was used before, with other content")
+            self._add_letter(incoming, conflict)
+
+    def _decide_command(self, incoming: Incoming, envelope: Envelope, command: Command) -> None:
+        given = Given(incoming.now, partial(ids.derive, envelope.source, envelope.id))
+        try:
+            events = RULES[type(command)].decide(self.state, command, given)
+        except Rejected as rejection:
+            self.counts[f"rejected: {rejection.code}"] += 1
+            self._conclude(
+                incoming,
+                envelope,
+                CommandOutcome(
+                    source=envelope.source,
+                    id=envelope.id,
+                    type=envelope.type,
+                    outcome=Outcome.REJECTED,
+                    code=rejection.code,
+                    detail=rejection.detail,
+                    retryable=rejection.code in RETRYABLE,
+                    version=self._version(command),
+                ),
+            )
+            return
+        self.counts["applied"] += 1
+        event_ids = tuple(self._append_event(envelope, incoming, index, event) for index, event in enumerate(events))
+        self._conclude(
+            incoming,
+            envelope,
+            CommandOutcome(
+                source=envelope.source,
+                id=envelope.id,
+                type=envelope.type,
+                outcome=Outcome.APPLIED,
+                version=self._version(command),
+                event_ids=event_ids,
+            ),
+        )
+
+    def _root(self, message: Command | Event) -> User | Squad | None:
+        if isinstance(message, OfUser):
+            return self.state.users.get(message.user_id)
+        return self.state.squads.get(message.squad_id)
+
+    def _version(self, command: Command) -> int | None:
+        root = self._root(command)
+        return None if root is None else root.version
+
+    def _append_event(self, envelope: Envelope, incoming: Incoming, index: int, event: Event) -> str:
+        root = self._root(event)
+        if root is None:
+            raise LookupError(f"{type(event).__name__} names a stream without a root: {event.stream_id}")
+        root.version += 1
+        message_type = EVENTS[type(event)]
+        event_id = ids.event_id(envelope.source, envelope.id, index)
+        self.counts["event"] += 1
+        self.outbox.append(
+            topic=self.topics.events,
+            key=event.stream_id.encode(),
+            event_id=event_id,
+            type=message_type.name,
+            source=self.topics.source,
+            time=incoming.now,
+            sequence=root.version,
+            correlation_id=envelope.correlation_id,
+            causation_id=envelope.id,
+            traceparent=envelope.traceparent,
+            dataschema=message_type.dataschema,
+            content_type=JSON,
+            body=message_type.encode(event),
+        )
+        return event_id
+
+    def _conclude_refused(self, incoming: Incoming, envelope: Envelope, refusal: RefusedError | None) -> None:
+        if refusal is None:
+            raise ValueError("a record without a command must say why")
+        self._conclude(
+            incoming,
+            envelope,
+            CommandOutcome(
+                source=envelope.source,
+                id=envelope.id,
+                type=envelope.type,
+                outcome=Outcome.DEAD_LETTERED,
+                code=refusal.reason,
+                detail=refusal.detail,
+                errors=refusal.errors,
+                final=False,
+            ),
+        )
+
+    def _conclude(self, incoming: Incoming, envelope: Envelope, outcome: CommandOutcome) -> None:
+        record, identity = incoming.record, Identity(envelope.source, envelope.id)
+        known = Known(
+            type=envelope.type,
+            key=_key_text(record.key),
+            correlation_id=envelope.correlation_id,
+            fingerprint=incoming.fingerprint,
+            outcome_revision=outcome.revision,
+            outcome_body=OUTCOME.encode(outcome),
+            decided_at=incoming.now,
+        )
+        self.known[identity] = known
+        self.inbox.append(
+            (
+                *identity,
+                known.type,
+                known.key,
+                known.correlation_id,
+                known.fingerprint,
+                outcome.outcome,
+                outcome.revision,
+                outcome.final,
+                known.outcome_body,
+                arrays.text_array(outcome.event_ids),
+                record.topic,
+                record.partition,
+                record.offset,
+                envelope.time,
+                incoming.now,
+            )
+        )
+        self._append_outcome(identity, known)
+
+    def _append_outcome(self, identity: Identity, known: Known) -> None:
+        self.counts["outcome"] += 1
+        self.outbox.append(
+            topic=self.topics.outcomes,
+            key=known.key.encode() or None,
+            event_id=ids.outcome_id(*identity, known.outcome_revision),
+            type=OUTCOME.name,
+            source=self.topics.source,
+            time=known.decided_at,
+            correlation_id=known.correlation_id,
+            causation_id=identity.command_id,
+            dataschema=OUTCOME.dataschema,
+            content_type=JSON,
+            body=known.outcome_body,
+        )
+
+    def _add_letter(self, incoming: Incoming, refusal: RefusedError | None) -> None:
+        if refusal is None:
+            raise ValueError("a record without a command must say why")
+        self.counts[f"dead letter: {refusal.reason}"] += 1
+        letter = Refused(incoming.record, incoming.envelope, refusal.reason, refusal.detail)
+        self.letters.append(letter)
+        dead_letters.append(
+            self.outbox,
+            letter,
+            topic=self.topics.dead_letters,
+            source=self.topics.source,
+            now=incoming.now,
+            max_value_bytes=self.topics.dead_letter_bytes,
+        )
+
+
+def _key_text(key: bytes | None) -> str:
+    """Give the key as the inbox stores it; a key that is not text cannot be answered to, so it counts as none."""
+    try:
+        return (key or b"").decode().replace("\0", "")
+    except UnicodeDecodeError:
+        return ""

@@ -1,0 +1,147 @@
+"""What is done when a batch fails: the failure table (architecture, section 7), in one place.
+
+| what went wrong | what happens |
+|---|---|
+| the batch does not begin at the checkpoint | dropped; its partitions are read again from their checkpoints |
+| a partition was taken away | dropped; the checkpoint decides |
+| transient | the same records again, for as long as it takes |
+| a rival was faster | the same records again, once; then bisected |
+| code and schema do not fit | the same records again for a while; then the process stops |
+| anything else | bisected; the culprit's partition is stopped in front of it |
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from time import monotonic
+from typing import Protocol
+
+from consumers.backoff import Backoff
+from consumers.checkpoints import FencedError
+from consumers.inbox import RivalError
+from consumers.records import Batch, Partition, Record
+from db.errors import Failure, classify
+
+logger = logging.getLogger("squad.consumer")
+
+
+class HalfDeployedError(RuntimeError):
+    """The database lacks a table, column or partition that this release needs."""
+
+
+class Applies(Protocol):
+    """What applies a batch in one transaction."""
+
+    async def apply(self, batch: Batch) -> Counter[str]: ...
+
+
+class Reads(Protocol):
+    """What batches come from."""
+
+    def is_current(self, batch: Batch) -> bool: ...
+    def read_again(self, batch: Batch) -> None: ...
+    def stop_partition(self, partition: Partition, why: str) -> None: ...
+
+
+class Settler:
+    """Brings each batch to an end: applied, dropped, or its culprit named.
+
+    Args:
+        processor: applies a batch.
+        source: is told what to read again and what to stop.
+        on_applied: called with the counts of each committed batch.
+        deploy_seconds: how long a missing table, column or partition is waited for.
+        backoff_seconds, backoff_ceiling_seconds: of the attempts after transient failures.
+    """
+
+    def __init__(
+        self,
+        *,
+        processor: Applies,
+        source: Reads,
+        on_applied: Callable[[Counter[str]], None] = lambda _: None,
+        deploy_seconds: float = 60,
+        backoff_seconds: float = 0.1,
+        backoff_ceiling_seconds: float = 30,
+    ) -> None:
+        self._processor = processor
+        self._source = source
+        self._on_applied = on_applied
+        self._deploy_seconds = deploy_seconds
+        self._backoff_seconds = backoff_seconds
+        self._backoff_ceiling_seconds = backoff_ceiling_seconds
+
+    async def settle(self, batch: Batch) -> frozenset[Partition]:
+        """Apply a batch, however long it takes.
+
+        Returns:
+            The partitions that had to be stopped.
+
+        Raises:
+            HalfDeployedError: the schema did not come to fit in time.
+        """
+        error = await self._apply_patiently(batch)
+        if error is None:
+            return frozenset()
+        if len(batch.records) == 1:
+            return self._stop(batch.records[0], error)
+        left, right = batch.halves()
+        stopped = await self.settle(left)
+        rest = right.without(stopped)
+        if rest.records and self._source.is_current(rest):
+            stopped |= await self.settle(rest)
+        return stopped
+
+    async def _apply_patiently(self, batch: Batch) -> Exception | None:
+        """Apply until it is done, the batch is no longer ours, or an error says that the records are at fault."""
+        backoff = Backoff(self._backoff_seconds, self._backoff_ceiling_seconds)
+        clashes, since, trouble = 0, monotonic(), ""
+        while self._source.is_current(batch):
+            try:
+                counts = await self._processor.apply(batch)
+            except FencedError as fenced:
+                logger.warning("batch dropped: %s", fenced)
+                self._source.read_again(batch)
+                return None
+            except RivalError as rival:
+                logger.info("deciding again: %s", rival)
+                continue
+            except Exception as error:
+                failure = classify(error)
+                if failure is Failure.CLASH:
+                    clashes += 1
+                    if clashes == 1:
+                        continue
+                if failure in {Failure.CLASH, Failure.UNEXPECTED}:
+                    return error
+                if failure is Failure.HALF_DEPLOYED and monotonic() - since > self._deploy_seconds:
+                    raise HalfDeployedError(f"schema and code do not fit, run `squad migrate`: {error}") from error
+                if failure != trouble:
+                    logger.warning("%s failure, the same records again: %s", failure, _first_line(error))
+                    trouble = failure
+                await backoff.wait()
+            else:
+                if trouble:
+                    logger.warning("going on after %d attempts in %.1f s", backoff.attempts, monotonic() - since)
+                self._on_applied(counts)
+                return None
+        return None
+
+    def _stop(self, record: Record, error: Exception) -> frozenset[Partition]:
+        partition = Partition(record.topic, record.partition)
+        names = dict(record.headers)
+        self._source.stop_partition(
+            partition,
+            f"the record at offset {record.offset} (type {_text(names.get('ce_type'))}, id {_text(names.get('ce_id'))})"
+            f" cannot be applied: {type(error).__name__}: {_first_line(error)}",
+        )
+        logger.error("the culprit's error", exc_info=error)
+        return frozenset({partition})
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _text(header: bytes | None) -> str:
+    return "unknown" if header is None else header.decode(errors="replace")

@@ -1,0 +1,114 @@
+"""Commands already decided, by (source, id): read before deciding, added after, never changed here."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import CursorResult, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db import arrays
+from db.models import InboxCommand
+
+
+class RivalError(Exception):
+    """Another consumer decided one of the commands first: reload, and its outcome will be found."""
+
+
+class Identity(NamedTuple):
+    """What makes a command the same one."""
+
+    source: str
+    command_id: str
+
+
+@dataclass(slots=True)
+class Known:
+    """A decided command: what a duplicate needs to be recognised and answered with the same bytes."""
+
+    type: str
+    key: str
+    correlation_id: str
+    fingerprint: bytes
+    outcome_revision: int
+    outcome_body: bytes
+    decided_at: datetime
+
+
+_COLUMNS: Final = arrays.columns_of(
+    InboxCommand.metadata.tables["inbox"],
+    [
+        "source",
+        "command_id",
+        "type",
+        "key",
+        "correlation_id",
+        "payload_hash",
+        "outcome",
+        "outcome_revision",
+        "outcome_final",
+        "outcome_body",
+        "event_ids",
+        "topic",
+        "partition",
+        "record_offset",
+        "ce_time",
+        "decided_at",
+    ],
+)
+
+# LIMIT 1 keeps each look-up an index scan, whatever the planner believes about the size of the array or the table.
+FIND: Final = text(
+    """
+    SELECT x.source, x.command_id, i.type, i.key, i.correlation_id, i.payload_hash, i.outcome_revision, i.outcome_body,
+           i.decided_at
+    FROM unnest(CAST(:sources AS text[]), CAST(:command_ids AS text[])) AS x(source, command_id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM inbox i WHERE i.source = x.source AND i.command_id = x.command_id LIMIT 1
+    ) AS i
+    """
+)
+
+_INSERT: Final = text(
+    f"""
+    INSERT INTO inbox ({arrays.names(_COLUMNS)})
+    SELECT {arrays.selected(_COLUMNS, "x")}
+    FROM {arrays.unnest(_COLUMNS)} AS x({arrays.names(_COLUMNS)})
+    ON CONFLICT DO NOTHING
+    """
+)
+
+
+async def find(session: AsyncSession, identities: Collection[Identity]) -> dict[Identity, Known]:
+    """Give those of the commands that were decided before."""
+    if not identities:
+        return {}
+    result = await session.execute(
+        FIND,
+        {
+            "sources": [identity.source for identity in identities],
+            "command_ids": [identity.command_id for identity in identities],
+        },
+    )
+    return {Identity(row[0], row[1]): Known(*row[2:]) for row in result}
+
+
+async def insert(session: AsyncSession, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Add decided commands, sorted by identity so that rivals never wait in a circle.
+
+    Args:
+        session: in the batch's transaction.
+        rows: values in the order of the columns above; `event_ids` as an array literal.
+
+    Raises:
+        RivalError: one of them is there already.
+    """
+    if not rows:
+        return
+    columns = zip(*sorted(rows, key=lambda row: row[:2]), strict=True)
+    result = await session.execute(
+        _INSERT, {column.name: list(values) for column, values in zip(_COLUMNS, columns, strict=True)}
+    )
+    if isinstance(result, CursorResult) and result.rowcount != len(rows):
+        raise RivalError(f"{len(rows) - result.rowcount} of {len(rows)} commands were decided by another consumer")

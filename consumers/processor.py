@@ -1,0 +1,97 @@
+"""One batch, one transaction: the only place where commands change the database."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from consumers import checkpoints, dead_letters, inbox
+from consumers.decide import Decisions, Topics, declare_reads
+from consumers.decode import Decoder, Incoming
+from consumers.inbox import Identity
+from consumers.records import Batch
+from db.database import Database
+from db.load import load_state
+from db.write import write_state
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Adds the seconds that the phases of one batch take to the sums of all batches, for whoever measures."""
+
+    seconds: Counter[str]
+    _since: float = field(default_factory=perf_counter)
+
+    def done(self, phase: str) -> None:
+        """End a phase; the next one begins."""
+        now = perf_counter()
+        self.seconds[phase] += now - self._since  # type: ignore[assignment] # a Counter counts fractions as well
+        self._since = now
+
+
+class Processor:
+    """Applies batches of records.
+
+    Args:
+        database: where domain, inbox, outbox and checkpoints are.
+        group: the consumer group whose checkpoints count.
+        topics: where messages go.
+        decoder: reads records.
+    """
+
+    def __init__(self, *, database: Database, group: str, topics: Topics, decoder: Decoder) -> None:
+        self._database = database
+        self._group = group
+        self._topics = topics
+        self._decoder = decoder
+        self.phase_seconds: Counter[str] = Counter()
+
+    async def apply(self, batch: Batch) -> Counter[str]:
+        """Apply a batch: all of its records, or none.
+
+        Returns:
+            How many were applied, rejected (by code), duplicates, dead letters (by reason); events and outcomes.
+
+        Raises:
+            checkpoints.FencedError: the batch does not begin at the checkpoint: drop it.
+            inbox.RivalError: another consumer decided one of its commands meanwhile: apply it again.
+            Exception: what the database said (`db.errors.classify`). After a failed COMMIT the batch may be applied;
+                applying it again then raises `FencedError`.
+        """
+        stopwatch = Stopwatch(self.phase_seconds)
+        incoming = self._decoder.decode(batch.records)
+        stopwatch.done("decode")
+        async with self._database.sessions() as session:
+            async with session.begin():
+                decisions = await self._decide(session, batch, incoming, stopwatch)
+                await self._write(session, batch, decisions, stopwatch)
+            stopwatch.done("commit")
+        return decisions.counts
+
+    async def _decide(
+        self, session: AsyncSession, batch: Batch, incoming: Sequence[Incoming], stopwatch: Stopwatch
+    ) -> Decisions:
+        await checkpoints.lock_and_compare(session, self._group, batch.begins)
+        identities = {Identity(each.envelope.source, each.envelope.id) for each in incoming if each.envelope}
+        known = await inbox.find(session, identities)
+        stopwatch.done("checkpoint and known ids")
+        state = await load_state(session, declare_reads(incoming, known))
+        stopwatch.done("load")
+        decisions = Decisions(self._topics, state, known)
+        for each in incoming:
+            decisions.decide(each)
+        stopwatch.done("decide and encode")
+        return decisions
+
+    async def _write(self, session: AsyncSession, batch: Batch, decisions: Decisions, stopwatch: Stopwatch) -> None:
+        await inbox.insert(session, decisions.inbox)
+        await dead_letters.insert(session, decisions.letters)
+        stopwatch.done("inbox")
+        await write_state(session, decisions.state)
+        stopwatch.done("state")
+        await decisions.outbox.write(session)
+        stopwatch.done("outbox")
+        await checkpoints.advance(session, self._group, batch.last_records())
+        stopwatch.done("advance")

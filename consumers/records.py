@@ -1,0 +1,85 @@
+"""What Kafka gives, and the piece of it that one transaction applies."""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+
+class Partition(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}[{self.number}]"
+
+
+class Record(Protocol):
+    """A record as the client library gives it; `timestamp` in milliseconds since 1970, UTC."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
+
+
+def checksum(record: Record) -> int:
+    """Give the CRC-32 of a record's key and value, to know it again when its topic was made anew."""
+    return zlib.crc32(record.value or b"", zlib.crc32(record.key or b""))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The records of one transaction, in order, and where their reading began.
+
+    Args:
+        records: of one or more partitions; in offset order within each.
+        begins: by partition, where reading began: the end of the batch before it, or the place sought to.
+        generation: of the assignment under which it was read.
+    """
+
+    records: Sequence[Record]
+    begins: Mapping[Partition, int]
+    generation: int
+
+    def last_records(self) -> dict[Partition, Record]:
+        """Give the last record of each partition."""
+        return {Partition(record.topic, record.partition): record for record in self.records}
+
+    def halves(self) -> tuple["Batch", "Batch"]:
+        """Split into the first and the second half of the records; the second begins where the first ends."""
+        middle = len(self.records) // 2
+        left, right = self.records[:middle], self.records[middle:]
+        ends = {
+            partition: record.offset + 1
+            for partition, record in Batch(left, {}, self.generation).last_records().items()
+        }
+        in_right = {Partition(record.topic, record.partition) for record in right}
+        return (
+            Batch(left, {partition: self.begins[partition] for partition in ends}, self.generation),
+            Batch(
+                right,
+                {partition: ends.get(partition, self.begins[partition]) for partition in in_right},
+                self.generation,
+            ),
+        )
+
+    def without(self, partitions: frozenset[Partition]) -> "Batch":
+        """Leave out the records of some partitions."""
+        return Batch(
+            [record for record in self.records if Partition(record.topic, record.partition) not in partitions],
+            {partition: begin for partition, begin in self.begins.items() if partition not in partitions},
+            self.generation,
+        )

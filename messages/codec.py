@@ -1,0 +1,166 @@
+"""From a record to a command, and from a command to a record."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from pydantic import ValidationError
+
+from domain.commands import Command
+from messages import binary
+from messages.envelope import Envelope, build_envelope
+from messages.refusals import Reason, RefusedError
+from messages.registry import COMMAND_TYPES, COMMANDS
+
+MAX_FAULTS: Final = 20
+"""How many faulty fields an outcome names; a record can have thousands."""
+
+MAX_FAULT_CHARACTERS: Final = 200
+"""How much of a field's name and fault is told; a name can be as long as the record."""
+
+_NESTING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a record may be, beyond which it is refused unread.
+
+    Args:
+        record_bytes: of key, value and headers together.
+        headers: how many.
+        header_bytes: of all names and values together.
+        json_depth: how deep arrays and objects may nest.
+    """
+
+    record_bytes: int = 1_048_576
+    headers: int = 64
+    header_bytes: int = 16_384
+    json_depth: int = 32
+
+    def check(self, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> None:
+        """Refuse a record that is too large, before anything is read from it.
+
+        Raises:
+            RefusedError: `too-large`.
+        """
+        if len(headers) > self.headers:
+            raise RefusedError(Reason.TOO_LARGE, f"{len(headers)} headers, more than {self.headers}")
+        in_headers = 0
+        for name, header in headers:
+            in_headers += len(name) + (len(header) if header else 0)
+        if in_headers > self.header_bytes:
+            raise RefusedError(Reason.TOO_LARGE, f"headers of {in_headers} bytes, more than {self.header_bytes}")
+        size = in_headers + len(key or b"") + len(value or b"")
+        if size > self.record_bytes:
+            raise RefusedError(Reason.TOO_LARGE, f"a record of {size} bytes, more than {self.record_bytes}")
+
+    def check_depth(self, value: bytes) -> None:
+        """Refuse JSON that nests too deep.
+
+        Raises:
+            RefusedError: `too-large`.
+        """
+        if value.count(b"[") + value.count(b"{") <= self.json_depth:
+            return
+        depth = 0
+        for token in _NESTING.finditer(value):
+            first = token[0][:1]
+            depth += 1 if first in b"[{" else -1 if first in b"]}" else 0
+            if depth > self.json_depth:
+                raise RefusedError(Reason.TOO_LARGE, f"JSON nested deeper than {self.json_depth}")
+
+
+def decode(envelope: Envelope, content_type: str | None, value: bytes | None, limits: Limits) -> Command:
+    """Read the command from a record's value.
+
+    Raises:
+        RefusedError: `unreadable`, `unknown-type`, `invalid-data` or `too-large`.
+    """
+    message_type = COMMANDS.get(envelope.type)
+    if message_type is None:
+        raise RefusedError(Reason.UNKNOWN_TYPE, f"unknown command type {envelope.type}")
+    if not binary.is_json(content_type):
+        raise RefusedError(Reason.UNREADABLE, f"content-type {content_type} is not JSON")
+    if value is None:
+        raise RefusedError(Reason.UNREADABLE, "the record has no value")
+    limits.check_depth(value)
+    try:
+        command: Command = message_type.decode(value)
+    except ValidationError as error:
+        raise _refusal(envelope.type, error) from None
+    return command
+
+
+def _refusal(type_name: str, error: ValidationError) -> RefusedError:
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    if faults[0]["type"] == "json_invalid":
+        return RefusedError(Reason.UNREADABLE, faults[0]["msg"])
+    errors = {
+        (".".join(map(str, fault["loc"])) or "data")[:MAX_FAULT_CHARACTERS]: fault["msg"][:MAX_FAULT_CHARACTERS]
+        for fault in faults[:MAX_FAULTS]
+    }
+    return RefusedError(Reason.INVALID_DATA, f"data does not fit {type_name}", errors)
+
+
+def hash_command(envelope: Envelope, command: Command) -> bytes:
+    """Give what tells two commands of one id apart: SHA-256 of type, time and the command as we encode it."""
+    return _hash(envelope, COMMAND_TYPES[type(command)].encode(command))
+
+
+def hash_refused(envelope: Envelope, value: bytes | None) -> bytes:
+    """Give the same for a record whose data could not be read: its raw bytes count."""
+    return _hash(envelope, value or b"")
+
+
+def _hash(envelope: Envelope, content: bytes) -> bytes:
+    identity = f"{envelope.type}\n{envelope.time.timestamp()!r}\n".encode()
+    return hashlib.sha256(identity + content).digest()
+
+
+def read(headers: Sequence[tuple[str, bytes | None]]) -> tuple[Envelope, str | None]:
+    """Read a record's envelope and content type.
+
+    Raises:
+        RefusedError: `unreadable`.
+    """
+    attributes = binary.read_attributes(headers)
+    content_type = attributes.get("content-type")
+    if content_type is not None and content_type.lower().startswith("application/cloudevents"):
+        raise RefusedError(Reason.UNREADABLE, "structured mode is not accepted: send attributes as ce_ headers")
+    return build_envelope(attributes), content_type
+
+
+def encode_command(
+    command: Command,
+    *,
+    command_id: str,
+    source: str,
+    time: datetime,
+    extensions: Mapping[str, str] | None = None,
+) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
+    """Write a command as a producer sends it: key, value, headers.
+
+    Args:
+        command: what is asked for.
+        command_id: unique within `source`; UUID version 7 recommended.
+        source: who asks, a URI reference.
+        time: when it was asked, UTC; a retry repeats it.
+        extensions: further attributes, such as `correlationid`.
+    """
+    message_type = COMMAND_TYPES[type(command)]
+    attributes = {
+        "specversion": "1.0",
+        "id": command_id,
+        "source": source,
+        "type": message_type.name,
+        "time": binary.format_time(time),
+        "subject": command.stream_id,
+        "dataschema": message_type.dataschema,
+        **(extensions or {}),
+    }
+    headers = [("content-type", b"application/json")]
+    headers += [(f"ce_{name}", value.encode()) for name, value in attributes.items()]
+    return command.stream_id.encode(), message_type.encode(command), headers

@@ -1,0 +1,81 @@
+"""A command's metadata, as CloudEvents 1.0 has it, and the limits it must keep."""
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from messages.refusals import Reason, RefusedError
+
+# Section 5.6. Narrower than ISO 8601, which `datetime.fromisoformat` reads.
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+
+MAX_ATTRIBUTE_CHARACTERS = 255
+"""For ids, sources and types: they are keys of tables."""
+
+
+@dataclass(slots=True)
+class Envelope:
+    """The attributes of a command that we use. Not frozen: one is made for each record, and frozen costs twice.
+
+    Args:
+        id: unique within its source.
+        source: who sent it.
+        type: which command.
+        time: when it was sent, UTC; a retry repeats it.
+        correlation_id: of the whole conversation; the command's own id where the producer gave none.
+        traceparent: W3C trace context of the origin, if any.
+    """
+
+    id: str
+    source: str
+    type: str
+    time: datetime
+    correlation_id: str
+    traceparent: str | None
+
+
+def build_envelope(attributes: dict[str, str]) -> Envelope:
+    """Take the envelope from attributes by their CloudEvents names.
+
+    Raises:
+        RefusedError: `unreadable`, when a required attribute is missing, empty, too long or malformed.
+    """
+    if attributes.get("specversion") != "1.0":
+        raise RefusedError(Reason.UNREADABLE, "ce_specversion must be 1.0")
+    command_id = _required(attributes, "id")
+    return Envelope(
+        id=command_id,
+        source=_required(attributes, "source"),
+        type=_required(attributes, "type"),
+        time=parse_time(_required(attributes, "time")),
+        correlation_id=_bounded("correlationid", attributes.get("correlationid") or command_id),
+        traceparent=attributes.get("traceparent"),
+    )
+
+
+def _required(attributes: dict[str, str], name: str) -> str:
+    value = attributes.get(name)
+    if not value:
+        raise RefusedError(Reason.UNREADABLE, f"ce_{name} is required")
+    return _bounded(name, value)
+
+
+def _bounded(name: str, value: str) -> str:
+    if len(value) > MAX_ATTRIBUTE_CHARACTERS:
+        raise RefusedError(Reason.UNREADABLE, f"ce_{name} is longer than {MAX_ATTRIBUTE_CHARACTERS} characters")
+    if "\0" in value:
+        raise RefusedError(Reason.UNREADABLE, f"ce_{name} has a NUL")
+    return value
+
+
+def parse_time(text: str) -> datetime:
+    """Read a time of RFC 3339, which always has an offset.
+
+    Raises:
+        RefusedError: `unreadable`.
+    """
+    if _RFC_3339.fullmatch(text) is not None:
+        with suppress(ValueError, OverflowError):
+            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    raise RefusedError(Reason.UNREADABLE, f"ce_time is not an RFC 3339 time with an offset: {text[:64]}")

@@ -1,0 +1,96 @@
+"""From an outbox row to a Kafka record: CloudEvents 1.0, Kafka protocol binding, binary mode (its section 3.2)."""
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+
+class Record(NamedTuple):
+    """What is sent to Kafka, and which outbox row it is."""
+
+    position: int
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+
+
+_SPECVERSION: Final = ("ce_specversion", b"1.0")
+
+
+def encode(rows: Iterable[Sequence[Any]]) -> list[Record]:
+    """Give the records of outbox rows.
+
+    Rows that carry headers of their own, such as dead letters, are sent with exactly those. What many rows share is
+    encoded once; this runs for every event, so it is written flat.
+
+    Args:
+        rows: position, topic, key, event_id, type, source, time, sequence, correlation_id, causation_id, traceparent,
+            dataschema, recorded_at, content_type, extensions, header_names, header_values, body; id, times (RFC 3339,
+            UTC) and extensions (JSON) as text.
+    """
+    records = []
+    for row in rows:
+        (
+            position,
+            topic,
+            key,
+            event_id,
+            kind,
+            source,
+            time,
+            sequence,
+            correlation_id,
+            causation_id,
+            traceparent,
+            dataschema,
+            recorded_at,
+            content_type,
+            extensions,
+            header_names,
+            header_values,
+            body,
+        ) = row
+        if header_names is not None:
+            headers = list(zip(header_names, header_values, strict=True))
+            records.append(Record(position, topic, key, body, headers))
+            continue
+        headers = [
+            ("ce_id", event_id.encode()),
+            ("ce_time", time.encode()),
+            *_shared(kind, source, dataschema, content_type),
+        ]
+        if key is not None:
+            headers += (("ce_subject", key), ("ce_partitionkey", key))
+        if sequence is not None:
+            headers.append(("ce_sequence", b"%019d" % sequence))
+        if correlation_id is not None:
+            headers.append(("ce_correlationid", correlation_id.encode()))
+        if causation_id is not None:
+            headers.append(("ce_causationid", causation_id.encode()))
+        headers.append(("ce_recordedtime", recorded_at.encode()))
+        if traceparent is not None:
+            headers += (("ce_traceparent", traceparent.encode()), ("traceparent", traceparent.encode()))
+        if extensions is not None:
+            headers += ((f"ce_{name}", _text(value)) for name, value in sorted(json.loads(extensions).items()))
+        records.append(Record(position, topic, key, body, headers))
+    return records
+
+
+@lru_cache(maxsize=4096)
+def _shared(
+    kind: str, source: str, dataschema: str | None, content_type: str | None
+) -> tuple[tuple[str, bytes], ...]:
+    """The headers that are alike for all messages of a type."""
+    headers = [_SPECVERSION, ("ce_type", kind.encode()), ("ce_source", source.encode())]
+    if dataschema is not None:
+        headers.append(("ce_dataschema", dataschema.encode()))
+    if content_type is not None:
+        headers.append(("content-type", content_type.encode()))
+    return tuple(headers)
+
+
+def _text(value: Any) -> bytes:
+    """An extension's value as CloudEvents writes it (section 3.1 of the core: Boolean and Integer have a text form)."""
+    return (value if isinstance(value, str) else json.dumps(value)).encode()
