@@ -1,0 +1,1 @@
+"""Settings, wiring, life cycle, command line. Imported by nothing."""

@@ -8,16 +8,27 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.database import Database
 
 
-@asynccontextmanager
-async def own_connection(database: Database) -> AsyncIterator[AsyncConnection]:
-    """Give a connection in autocommit that never goes back to the pool, whatever was set on it.
+async def connect_alone(database: Database) -> AsyncConnection:
+    """Open a connection in autocommit, to be closed by `disconnect`.
 
     Args:
         database: whose pool one place is taken of meanwhile.
     """
     connection = await database.engine.connect()
+    return await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+async def disconnect(connection: AsyncConnection) -> None:
+    """Close a connection for good: whatever was set on it must not go back to the pool."""
+    await connection.invalidate()
+    await connection.close()
+
+
+@asynccontextmanager
+async def own_connection(database: Database) -> AsyncIterator[AsyncConnection]:
+    """Give a connection of `connect_alone`, and disconnect it at the end."""
+    connection = await connect_alone(database)
     try:
-        yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+        yield connection
     finally:
-        await connection.invalidate()
-        await connection.close()
+        await disconnect(connection)

@@ -8,7 +8,7 @@ from typing import Final
 from uuid import uuid4
 
 from sqlalchemy import BigInteger, Float, bindparam, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.database import Database
@@ -125,7 +125,7 @@ class Lease:
             try:
                 async with asyncio.timeout(max(0.0, self._held_until - time.monotonic())):
                     await self.renew_once()
-            except (OSError, TimeoutError, DBAPIError):
+            except (OSError, TimeoutError, SQLAlchemyError):
                 if not self.is_held:
                     raise LeaseLostError(self.name, self._epoch or 0) from None
 

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.database import Database
 from db.errors import Failure, classify
+from outbox.waiting import wait_for
 
 POSITIONS_PER_DAY: Final = 10**10
 
@@ -92,11 +93,7 @@ class Partitions:
                 if classify(error) is not Failure.TRANSIENT:
                     raise
                 logger.warning("partitions postponed error=%s", type(error.orig).__name__)
-            try:
-                async with asyncio.timeout(self._interval_seconds):
-                    await self._stopped.wait()
-            except TimeoutError:
-                continue
+            await wait_for(self._stopped, self._interval_seconds)
 
     def stop(self) -> None:
         """Let `run` end after the pass it is in; may be called again."""

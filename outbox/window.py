@@ -29,7 +29,7 @@ _COLUMNS: Final = """
     to_char(time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), sequence, correlation_id, causation_id,
     traceparent, dataschema, to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
     content_type, CAST(extensions AS text), header_names, header_values, body"""
-"""As `wire.encode` takes them. Times are written by the server, where it costs a third, and always alike."""
+"""As `wire.wrap` takes them. Times are written by the server, where it costs a third, and always alike."""
 
 # No row on a standby, whose snapshots lack the running transactions.
 _TAKE: Final = text("SELECT CAST(pg_current_snapshot() AS text) WHERE NOT pg_is_in_recovery()")
@@ -180,7 +180,7 @@ class Window:
         return Survey(low=low, high=high, rows=rows, bytes=size) if rows else None
 
     async def fetch_all(self, connection: AsyncConnection) -> Sequence[Sequence[Any]]:
-        """Give all rows, by position, as `wire.encode` takes them; for a window of at most one page."""
+        """Give all rows, by position, as `wire.wrap` takes them; for a window of at most one page."""
         return await _fetch(connection, self._statements.fetch_all, self._after | self._slots)
 
     async def find_bound(
@@ -204,7 +204,7 @@ class Window:
         return high if bound is None else int(bound)
 
     async def fetch(self, connection: AsyncConnection, *, at: int, bound: int) -> Sequence[Sequence[Any]]:
-        """Give the window's rows after one position up to another, by position, as `wire.encode` takes them."""
+        """Give the window's rows after one position up to another, by position, as `wire.wrap` takes them."""
         place = {"at": at, "bound": bound, **self._slots}
         return await _fetch(connection, self._statements.fetch, self._after | place)
 

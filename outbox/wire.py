@@ -6,36 +6,32 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 
+
+
+_SPECVERSION: Final = ("ce_specversion", b"1.0")
+
+Headers = list[tuple[str, bytes | None]]
+
+
 class Record(NamedTuple):
-    """What is sent to Kafka, and which outbox row it is."""
+    """What is sent to Kafka; `row` is the outbox row, see `wrap`."""
 
     position: int
     topic: str
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes | None]]
+    row: Sequence[Any]
 
+    def headers(self) -> Headers:
+        """Build the record's headers.
 
-_SPECVERSION: Final = ("ce_specversion", b"1.0")
-
-
-def encode(rows: Iterable[Sequence[Any]]) -> list[Record]:
-    """Give the records of outbox rows.
-
-    Rows that carry headers of their own, such as dead letters, are sent with exactly those. What many rows share is
-    encoded once; this runs for every event, so it is written flat.
-
-    Args:
-        rows: position, topic, key, event_id, type, source, time, sequence, correlation_id, causation_id, traceparent,
-            dataschema, recorded_at, content_type, extensions, header_names, header_values, body; id, times (RFC 3339,
-            UTC) and extensions (JSON) as text.
-    """
-    records = []
-    for row in rows:
+        Rows that carry headers of their own, such as dead letters, are sent with exactly those. This runs for every
+        event, so it is flat, and what many events share is encoded once. It is a method, called when the record is
+        written into a batch, because the headers of a page, all alive at once, keep the garbage collector busy for
+        longer than everything else takes.
+        """
         (
-            position,
-            topic,
-            key,
+            *_,
             event_id,
             kind,
             source,
@@ -50,13 +46,12 @@ def encode(rows: Iterable[Sequence[Any]]) -> list[Record]:
             extensions,
             header_names,
             header_values,
-            body,
-        ) = row
+            _,
+        ) = self.row
         if header_names is not None:
-            headers = list(zip(header_names, header_values, strict=True))
-            records.append(Record(position, topic, key, body, headers))
-            continue
-        headers = [
+            return list(zip(header_names, header_values, strict=True))
+        key = self.key
+        headers: Headers = [
             ("ce_id", event_id.encode()),
             ("ce_time", time.encode()),
             *_shared(kind, source, dataschema, content_type),
@@ -71,17 +66,26 @@ def encode(rows: Iterable[Sequence[Any]]) -> list[Record]:
             headers.append(("ce_causationid", causation_id.encode()))
         headers.append(("ce_recordedtime", recorded_at.encode()))
         if traceparent is not None:
-            headers += (("ce_traceparent", traceparent.encode()), ("traceparent", traceparent.encode()))
+            origin = traceparent.encode()
+            headers += (("ce_traceparent", origin), ("traceparent", origin))
         if extensions is not None:
             headers += ((f"ce_{name}", _text(value)) for name, value in sorted(json.loads(extensions).items()))
-        records.append(Record(position, topic, key, body, headers))
-    return records
+        return headers
+
+
+def wrap(rows: Iterable[Sequence[Any]]) -> list[Record]:
+    """Give the records of outbox rows.
+
+    Args:
+        rows: position, topic, key, event_id, type, source, time, sequence, correlation_id, causation_id, traceparent,
+            dataschema, recorded_at, content_type, extensions, header_names, header_values, body; id, times (RFC 3339,
+            UTC) and extensions (JSON) as text.
+    """
+    return [Record(row[0], row[1], row[2], row[17], row) for row in rows]
 
 
 @lru_cache(maxsize=4096)
-def _shared(
-    kind: str, source: str, dataschema: str | None, content_type: str | None
-) -> tuple[tuple[str, bytes], ...]:
+def _shared(kind: str, source: str, dataschema: str | None, content_type: str | None) -> tuple[tuple[str, bytes], ...]:
     """The headers that are alike for all messages of a type."""
     headers = [_SPECVERSION, ("ce_type", kind.encode()), ("ce_source", source.encode())]
     if dataschema is not None:
@@ -91,6 +95,6 @@ def _shared(
     return tuple(headers)
 
 
-def _text(value: Any) -> bytes:
-    """An extension's value as CloudEvents writes it (section 3.1 of the core: Boolean and Integer have a text form)."""
+def _text(value: object) -> bytes:
+    """An extension's value as CloudEvents writes it (specification, section 3.1)."""
     return (value if isinstance(value, str) else json.dumps(value)).encode()

@@ -32,13 +32,17 @@ def start_servers(servers: Mapping[str, Server], *, progress: Callable[[str], No
     cancelled = threading.Event()
     # Leaving the pool waits for its threads: none can start a process after this has raised.
     with _sigterm_as_exit(), ThreadPoolExecutor(max_workers=max(1, len(servers))) as pool:
-        starts = {pool.submit(server.start, is_cancelled=cancelled.is_set): name for name, server in servers.items()}
-        progress(f"starting {' and '.join(servers)}")
         try:
+            starts = {
+                pool.submit(server.start, is_cancelled=cancelled.is_set): name for name, server in servers.items()
+            }
+            progress(f"starting {' and '.join(servers)}")
             for start in as_completed(starts):
                 start.result()
                 progress(f"{starts[start]} is ready")
         except BaseException:
+            # The signal may come in any line above; a start not told of it would keep the pool waiting for its whole
+            # timeout.
             cancelled.set()
             raise
 

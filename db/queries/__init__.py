@@ -1,0 +1,1 @@
+"""The guide's reads, as typed functions on a session; none of them writes."""

@@ -1,0 +1,206 @@
+"""The broker as an operator sees it: topics made and checked, records tailed, commands sent."""
+
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from app.settings import Settings, variable
+
+TIME_STAMPS: Final = "message.timestamp.type"
+
+
+class TopicError(Exception):
+    """A topic is missing or does not fit; the message says which, and what to do."""
+
+
+class KafkaRecord(Protocol):
+    """A record as the client library gives it."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """What a topic has to be.
+
+    Args:
+        name: with its prefix.
+        log_append_time: whether the broker stamps its records.
+    """
+
+    name: str
+    log_append_time: bool
+
+
+def plan_topics(settings: Settings) -> list[TopicPlan]:
+    """Give the topics that the service needs."""
+    return [
+        TopicPlan(settings.topic("commands"), log_append_time=not settings.accept_producer_time),
+        TopicPlan(settings.topic("events"), log_append_time=False),
+        TopicPlan(settings.topic("outcomes"), log_append_time=False),
+        TopicPlan(settings.topic("dead-letters"), log_append_time=False),
+    ]
+
+
+def client_arguments(settings: Settings) -> dict[str, Any]:
+    """Give what every Kafka client needs to reach the brokers."""
+    return {"bootstrap_servers": settings.kafka_bootstrap_servers}
+
+
+@asynccontextmanager
+async def open_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Give an administration client, closed at the end."""
+    admin = AIOKafkaAdminClient(**client_arguments(settings))
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        await admin.close()
+
+
+@asynccontextmanager
+async def open_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
+    """Give a producer whose sends are acknowledged by all replicas, flushed and closed at the end."""
+    producer = AIOKafkaProducer(**client_arguments(settings), acks="all", enable_idempotence=True, linger_ms=5)
+    try:
+        await producer.start()
+        yield producer
+    finally:
+        await producer.stop()
+
+
+async def create_topics(settings: Settings) -> list[str]:
+    """Make the topics that are missing.
+
+    Returns:
+        Their names; empty when all existed.
+
+    Raises:
+        TopicError: the broker refused one.
+    """
+    created = []
+    async with open_admin(settings) as admin:
+        for plan in plan_topics(settings):
+            topic = NewTopic(
+                plan.name,
+                settings.topic_partitions,
+                settings.topic_replication_factor,
+                topic_configs={TIME_STAMPS: "LogAppendTime"} if plan.log_append_time else {},
+            )
+            response = await admin.create_topics([topic])
+            _, code, message = response.topic_errors[0][:3]
+            if code == 0:
+                created.append(plan.name)
+            elif for_code(code) is not TopicAlreadyExistsError:
+                raise TopicError(f"topic {plan.name} was not created: {message or for_code(code).__name__}")
+    return created
+
+
+async def check_topics(settings: Settings) -> dict[str, int]:
+    """See that the topics exist and fit.
+
+    Returns:
+        The number of partitions of each.
+
+    Raises:
+        TopicError: naming every topic that does not fit, and the command that helps.
+    """
+    plans = plan_topics(settings)
+    async with open_admin(settings) as admin:
+        found = {each["topic"]: each for each in await admin.describe_topics([plan.name for plan in plans])}
+        present = [plan for plan in plans if found.get(plan.name, {}).get("error_code") == 0]
+        faults = [
+            f"topic {plan.name} does not exist: `squad topics create` makes it" for plan in plans if plan not in present
+        ]
+        stamped = [plan for plan in present if plan.log_append_time]
+        configs = await _describe_configs(admin, [plan.name for plan in stamped])
+    faults += [
+        f"topic {plan.name} is stamped by producers, but commands are decided by the broker's time: set its"
+        f" {TIME_STAMPS} to LogAppendTime, or {variable('accept_producer_time')} to true"
+        for plan in stamped
+        if configs[plan.name].get(TIME_STAMPS) != "LogAppendTime"
+    ]
+    if faults:
+        raise TopicError("; ".join(faults))
+    return {plan.name: len(found[plan.name]["partitions"]) for plan in plans}
+
+
+async def _describe_configs(admin: AIOKafkaAdminClient, topics: Collection[str]) -> dict[str, dict[str, str]]:
+    if not topics:
+        return {}
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+    configs: dict[str, dict[str, str]] = {}
+    for response in await admin.describe_configs(wanted):
+        for _, _, _, name, entries in response.resources:
+            configs[name] = {entry[0]: entry[1] for entry in entries}
+    return configs
+
+
+async def tail(
+    settings: Settings, topic: str, *, from_beginning: bool = False, to_end: bool = False
+) -> AsyncIterator[KafkaRecord]:
+    """Give a topic's records as they come, outside any group.
+
+    Args:
+        settings: where the brokers are.
+        topic: its full name.
+        from_beginning: begin with the oldest record kept, else with the next one.
+        to_end: stop at what was the end when it began, else go on for ever.
+
+    Raises:
+        TopicError: there is no such topic.
+    """
+    consumer = AIOKafkaConsumer(
+        **client_arguments(settings), enable_auto_commit=False, isolation_level="read_committed", fetch_max_wait_ms=100
+    )
+    try:
+        await consumer.start()
+        partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+        partitions = partitions or await _partitions(settings, topic)
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        starts = await consumer.beginning_offsets(partitions) if from_beginning else ends
+        for partition in partitions:
+            consumer.seek(partition, starts[partition])
+        async for record in _read(consumer, ends if to_end else None):
+            yield record
+    finally:
+        await consumer.stop()
+
+
+async def _partitions(settings: Settings, topic: str) -> list[TopicPartition]:
+    async with open_admin(settings) as admin:
+        described = await admin.describe_topics([topic])
+    if described[0]["error_code"] != 0:
+        raise TopicError(f"topic {topic} does not exist: `squad topics create` makes it")
+    return [TopicPartition(topic, each["partition"]) for each in described[0]["partitions"]]
+
+
+async def _read(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int] | None) -> AsyncIterator[KafkaRecord]:
+    while ends is None or await _is_short_of(consumer, ends):
+        found = await consumer.getmany(timeout_ms=200, max_records=2_000)
+        for record in _merged(found.values()):
+            yield record
+
+
+async def _is_short_of(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:
+    for partition, end in ends.items():
+        if await consumer.position(partition) < end:
+            return True
+    return False
+
+
+def _merged(runs: Iterable[Sequence[KafkaRecord]]) -> list[KafkaRecord]:
+    return sorted((record for run in runs for record in run), key=lambda record: (record.timestamp, record.offset))

@@ -1,0 +1,45 @@
+"""Where `squad` begins: its commands, and what an error means for the exit code."""
+
+import asyncio
+import sys
+
+import typer
+
+from app.cli import running, sending, setup, stack, tailing
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_UNREACHABLE = 3
+
+app = typer.Typer(
+    name="squad",
+    help="Agent Squad's event-driven core: commands from Kafka become rows, events and outcomes.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for part in (stack.app, running.app, sending.app, tailing.app, setup.app):
+    app.registered_commands += part.registered_commands
+    app.registered_groups += part.registered_groups
+
+
+def main() -> None:
+    """Run `squad`; exit codes: 0 done, 1 failed, 2 usage, 3 cannot reach a service, 130 interrupted."""
+    try:
+        app()
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - told in one line; what is unknown keeps its traceback
+        sys.exit(_report(error))
+
+
+def _report(error: BaseException) -> int:
+    """Print an error as an operator needs it, and give the exit code."""
+    from app.cli.faults import explain
+
+    explained = explain(error)
+    if explained is None:
+        raise error
+    text, unreachable = explained
+    typer.secho(text, fg=typer.colors.RED, err=True)
+    return EXIT_UNREACHABLE if unreachable else EXIT_FAILED

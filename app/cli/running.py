@@ -1,0 +1,54 @@
+"""`squad run`, `squad consume`, `squad relay run`, `squad health`: the long-lived processes."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+relay = typer.Typer(help="The relay, which publishes the outbox.", no_args_is_help=True)
+app.add_typer(relay, name="relay")
+
+
+def _run(kind: str) -> None:
+    import asyncio
+
+    from app import life, logs
+    from app.settings import Settings
+
+    logs.configure()
+    asyncio.run(life.run(Settings.load(), kind))
+
+
+@app.command()
+def run() -> None:
+    """Run consumer and relay in one process, until SIGTERM or Ctrl-C."""
+    _run("all")
+
+
+@app.command()
+def consume() -> None:
+    """Run a consumer, until SIGTERM or Ctrl-C: batches under way are finished."""
+    _run("consumer")
+
+
+@relay.command("run")
+def run_relay() -> None:
+    """Run a relay, until SIGTERM or Ctrl-C. Of several, one is active and the others stand by."""
+    _run("relay")
+
+
+@app.command()
+def health(
+    kind: Annotated[str, typer.Argument(help="consumer, relay or all")],
+    max_age_seconds: Annotated[float, typer.Option(help="How old the last heartbeat may be.")] = 15,
+) -> None:
+    """Exit with 0 when a process of this kind on this host has described itself lately (for container health checks)."""
+    import asyncio
+
+    from app import life
+    from app.settings import Settings
+
+    age = asyncio.run(life.heartbeat_age(Settings.load(), kind))
+    typer.echo("no heartbeat" if age is None else f"last heartbeat {age:.1f} s ago")
+    if age is None or age > max_age_seconds:
+        raise typer.Exit(1)

@@ -1,0 +1,5 @@
+"""`squad demo`, `squad up`, `squad down`: everything at once on this machine."""
+
+import typer
+
+app = typer.Typer()

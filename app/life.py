@@ -1,0 +1,119 @@
+"""The life of a long-lived process: check, run, describe itself, stop when told."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Protocol
+
+from app import broker, wiring
+from app.settings import Settings
+from db.database import Database
+from db.errors import Failure, classify
+from db.processes import ProcessRow, heartbeat_age_seconds
+
+logger = logging.getLogger("squad.process")
+
+
+class Part(Protocol):
+    """A long-lived part: runs until stopped; stopping twice is stopping once."""
+
+    async def run(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class Heartbeat:
+    """Describes this process in the table `processes`.
+
+    Args:
+        database: where the table is.
+        kind: consumer, relay or all.
+        interval_seconds: between two descriptions.
+        describe: gives the state to show.
+    """
+
+    def __init__(
+        self, *, database: Database, kind: str, interval_seconds: float, describe: Callable[[], dict[str, Any]]
+    ) -> None:
+        self._database = database
+        self._row = ProcessRow(kind=kind)
+        self._interval_seconds = interval_seconds
+        self._describe = describe
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Describe the process until stopped; while the database is away, its row grows old, which is the truth."""
+        while not self._stopping.is_set():
+            await self.beat_once()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._interval_seconds):
+                    await self._stopping.wait()
+        with suppress(Exception):
+            async with self._database.transaction() as session:
+                await self._row.forget(session)
+
+    async def beat_once(self) -> None:
+        """Describe the process now."""
+        try:
+            async with self._database.transaction() as session:
+                await self._row.describe(session, self._describe())
+        except Exception as error:
+            if classify(error) is Failure.UNEXPECTED:
+                raise
+            logger.debug("heartbeat not written: %s", error)
+
+    def stop(self) -> None:
+        """End with the next breath."""
+        self._stopping.set()
+
+
+async def run(settings: Settings, kind: str) -> None:
+    """Run a process until SIGTERM or SIGINT.
+
+    Args:
+        settings: of this process.
+        kind: consumer, relay or all.
+
+    Raises:
+        app.broker.TopicError: the topics do not fit.
+        aiokafka.errors.KafkaConnectionError: no broker can be reached.
+    """
+    partitions = await broker.check_topics(settings)
+    async with wiring.open_database(settings) as database:
+        parts, describe = wiring.build(settings, kind, database, partitions)
+        heartbeat = Heartbeat(
+            database=database,
+            kind=kind,
+            interval_seconds=settings.heartbeat_interval_seconds,
+            describe=describe,
+        )
+        logger.info("%s started", kind)
+        await _run_together(parts, heartbeat)
+    logger.info("%s stopped", kind)
+
+
+async def _run_together(parts: list[Part], heartbeat: Heartbeat) -> None:
+    """Run the parts until told to stop; the heartbeat ends last. A part that fails takes the others with it."""
+
+    def stop() -> None:
+        for part in parts:
+            part.stop()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(heartbeat.run())
+            await asyncio.wait([tasks.create_task(part.run()) for part in parts])
+            heartbeat.stop()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def heartbeat_age(settings: Settings, kind: str) -> float | None:
+    """Give the seconds since a process of this kind on this host last described itself; `None`: never."""
+    async with wiring.open_database(settings) as database, database.sessions() as session:
+        return await heartbeat_age_seconds(session, kind)

@@ -1,0 +1,203 @@
+"""The relay of a shard: publishes what was committed, in order for each key, at least once."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from db.database import Database
+from db.errors import Failure, classify
+from outbox.errors import InRecoveryError, LeaseLostError
+from outbox.lease import Lease
+from outbox.reader import Page, Reader
+from outbox.waiting import jittered_seconds, wait_for
+from outbox.wake import Wake
+from outbox.wire import Record
+
+logger = logging.getLogger("squad.relay")
+
+
+class Publisher(Protocol):
+    """Where the relay's records go."""
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        """Publish records in order for each key, and return when every one is durable.
+
+        Raises:
+            RefusedRowError: one never will be.
+        """
+        ...
+
+
+class Relay:
+    """Publishes a shard of the outbox; any number of candidates may run, the one with the lease is active.
+
+    Args:
+        database: where the outbox is; best one of the relay's own, of whose pool it keeps one place.
+        publisher: where the records go.
+        lease: the right to be the active one; its name is one per shard, such as `relay-0`.
+        wake: set by whoever commits; without it, polling finds the rows.
+        shard: which row of `relay_cursors`.
+        page_rows, page_bytes: how much is read and published before the cursor is stored; what a crash repeats.
+        poll_least_seconds, poll_most_seconds: the wait after an idle pass doubles from one to the other.
+        backoff_first_seconds, backoff_most_seconds: the waits after a database error, full jitter.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        publisher: Publisher,
+        lease: Lease,
+        wake: Wake | None = None,
+        shard: int = 0,
+        page_rows: int = 2000,
+        page_bytes: int = 16 * 1024 * 1024,
+        poll_least_seconds: float = 0.01,
+        poll_most_seconds: float = 0.5,
+        backoff_first_seconds: float = 0.1,
+        backoff_most_seconds: float = 30,
+    ) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._lease = lease
+        self._wake = wake or Wake()
+        self._shard = shard
+        self._page_rows = page_rows
+        self._page_bytes = page_bytes
+        self._poll_least_seconds = poll_least_seconds
+        self._poll_most_seconds = poll_most_seconds
+        self._backoff = {"first_seconds": backoff_first_seconds, "most_seconds": backoff_most_seconds}
+        self._waits = jittered_seconds(**self._backoff)
+        self._reader: Reader | None = None
+        self._stopped = asyncio.Event()
+
+    async def run(self) -> None:
+        """Relay until `stop`, whenever the lease is ours; what is transient is tried again for as long as it takes.
+
+        Raises:
+            RefusedRowError: Kafka will never take a row; nothing of its topic and key is published after it.
+            WrongClusterError, MissingCursorError: nothing can be relayed here.
+            DBAPIError: the database says something that waiting does not cure.
+        """
+        try:
+            while not self._stopped.is_set():
+                await self._run_once()
+        finally:
+            await self._drop_reader()
+            await self._release()
+
+    def stop(self) -> None:
+        """Let `run` end after the page it is at; may be called again."""
+        self._stopped.set()
+        self._wake.set()
+
+    async def pass_once(self) -> int:
+        """Publish everything of one window.
+
+        Returns:
+            How many records were published.
+
+        Raises:
+            LeaseLostError: the lease is not ours, or another's epoch is in the cursor.
+        """
+        published = await self.relay_batch()
+        while self._reader is not None and self._reader.has_more:
+            published += await self.relay_batch()
+        return published
+
+    async def relay_batch(self) -> int:
+        """Publish one page, await every acknowledgement, then store the cursor. After any error nothing is remembered.
+
+        Returns:
+            How many records were published; 0 when nothing is new, and then nothing was written either.
+
+        Raises:
+            LeaseLostError: the lease is not ours, or another's epoch is in the cursor.
+        """
+        try:
+            reader = await self._open_reader()
+            page = await reader.next_page()
+            if page is None:
+                return 0
+            await self._publish(reader, page)
+            await reader.advance(page)
+        except BaseException as error:
+            await self._drop_reader()
+            if isinstance(error, BaseExceptionGroup):
+                raise _first_of(error) from error
+            raise
+        return len(page.records)
+
+    async def _publish(self, reader: Reader, page: Page) -> None:
+        # The lease's time is asked for as late as possible: whoever was paused here must not publish.
+        _ = self._lease.epoch
+        async with asyncio.TaskGroup() as group:
+            group.create_task(reader.read_ahead())
+            await self._publisher.publish(page.records)
+
+    async def _run_once(self) -> None:
+        """Become the active one and be it for as long as it goes well, or wait a little."""
+        try:
+            if not await self._lease.acquire_once():
+                await wait_for(self._stopped, self._lease.renew_seconds)
+                return
+            logger.info("relay leads lease=%s epoch=%d", self._lease.name, self._lease.epoch)
+            await self._lead()
+        except LeaseLostError as error:
+            logger.warning("relay follows reason=%s", error)
+        except (SQLAlchemyError, OSError, InRecoveryError) as error:
+            if not isinstance(error, InRecoveryError) and classify(error) is not Failure.TRANSIENT:
+                raise
+            seconds = next(self._waits)
+            logger.warning("relay interrupted retry_seconds=%.1f error=%r", seconds, error)
+            await wait_for(self._stopped, seconds)
+
+    async def _lead(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                holding = group.create_task(self._lease.hold())
+                await self._relay_until_stopped()
+                holding.cancel()
+        except BaseExceptionGroup as error:
+            raise _first_of(error) from error
+
+    async def _relay_until_stopped(self) -> None:
+        poll_seconds = self._poll_least_seconds
+        while not self._stopped.is_set():
+            published = await self.relay_batch()
+            self._waits = jittered_seconds(**self._backoff)
+            if published or await self._wake.wait(poll_seconds):
+                poll_seconds = self._poll_least_seconds
+            else:
+                poll_seconds = min(poll_seconds * 2, self._poll_most_seconds)
+
+    async def _open_reader(self) -> Reader:
+        if self._reader is None:
+            self._reader = await Reader.open(
+                database=self._database,
+                shard=self._shard,
+                epoch=self._lease.epoch,
+                page_rows=self._page_rows,
+                page_bytes=self._page_bytes,
+            )
+        return self._reader
+
+    async def _drop_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await reader.close()
+
+    async def _release(self) -> None:
+        try:
+            await self._lease.release()
+        except (SQLAlchemyError, OSError) as error:
+            logger.warning("lease kept until it expires lease=%s error=%r", self._lease.name, error)
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Give the first error of a group, which for a caller is what happened; the others are its cause's."""
+    first = group.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,140 @@
+"""Waking the relay: a signal inside the process, and PostgreSQL's NOTIFY between processes. Polling goes on beneath."""
+
+import asyncio
+import logging
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from db.database import Database
+from outbox.connection import own_connection
+from outbox.waiting import jittered_seconds, wait_for
+
+CHANNEL: Final = "outbox"
+
+logger = logging.getLogger("squad.relay")
+
+_NOTIFY: Final = text("SELECT pg_notify(:channel, '')")
+_CHECK: Final = text("SELECT 1")
+_FAILURES: Final = (SQLAlchemyError, OSError)
+
+
+class Wake:
+    """A signal that something was committed; any number of them before a look count as one."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def set(self) -> None:
+        """Say that there is something to publish; call it after the commit."""
+        self._event.set()
+
+    async def wait(self, timeout_seconds: float) -> bool:
+        """Wait for the signal, and take it.
+
+        Args:
+            timeout_seconds: how long at most.
+
+        Returns:
+            Whether it came.
+        """
+        came = await wait_for(self._event, timeout_seconds)
+        if came:
+            self._event.clear()
+        return came
+
+
+class Notifier:
+    """Tells relays in other processes, on a connection of its own: a NOTIFY inside the writers' transactions would
+    make their commits wait for each other.
+
+    Args:
+        database: where they listen.
+        pause_seconds: after each notification; those asked for meanwhile are one.
+    """
+
+    def __init__(self, *, database: Database, pause_seconds: float = 0.005) -> None:
+        self._database = database
+        self._pause_seconds = pause_seconds
+        self._asked = asyncio.Event()
+        self._stopped = asyncio.Event()
+
+    def notify(self) -> None:
+        """Ask for a notification; call it after the commit. Never waits and never fails."""
+        self._asked.set()
+
+    async def notify_once(self) -> None:
+        """Send one notification."""
+        async with own_connection(self._database) as connection:
+            await connection.execute(_NOTIFY, {"channel": CHANNEL})
+
+    async def run(self) -> None:
+        """Send what is asked for until `stop`; relays that miss one find the rows by polling."""
+        waits = jittered_seconds()
+        while not self._stopped.is_set():
+            try:
+                async with own_connection(self._database) as connection:
+                    while not self._stopped.is_set():
+                        await self._asked.wait()
+                        self._asked.clear()
+                        await connection.execute(_NOTIFY, {"channel": CHANNEL})
+                        waits = jittered_seconds()
+                        await wait_for(self._stopped, self._pause_seconds)
+            except _FAILURES as error:
+                logger.warning("notifying interrupted error=%r", error)
+                await wait_for(self._stopped, next(waits))
+
+    def stop(self) -> None:
+        """Let `run` end; may be called again."""
+        self._stopped.set()
+        self._asked.set()
+
+
+class Listener:
+    """Sets a `Wake` whenever a writer somewhere has notified.
+
+    Args:
+        database: where to listen.
+        wake: what to set.
+        check_seconds: how often the connection is tried, so that a dead one is noticed.
+    """
+
+    def __init__(self, *, database: Database, wake: Wake, check_seconds: float = 30) -> None:
+        self._database = database
+        self._wake = wake
+        self._check_seconds = check_seconds
+        self._stopped = asyncio.Event()
+        self.listening = asyncio.Event()
+        """Set while the server knows that it listens."""
+
+    async def run(self) -> None:
+        """Listen until `stop`, reconnecting as often as needed."""
+        waits = jittered_seconds()
+        while not self._stopped.is_set():
+            try:
+                await self._listen()
+            except _FAILURES as error:
+                logger.warning("listening interrupted error=%r", error)
+                await wait_for(self._stopped, next(waits))
+
+    def stop(self) -> None:
+        """Let `run` end; may be called again."""
+        self._stopped.set()
+
+    async def _listen(self) -> None:
+        async with own_connection(self._database) as connection:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            await driver.add_listener(CHANNEL, self._heard)
+            self.listening.set()
+            # Whatever was committed while nobody listened.
+            self._wake.set()
+            try:
+                while not self._stopped.is_set():
+                    if not await wait_for(self._stopped, self._check_seconds):
+                        await connection.execute(_CHECK)
+            finally:
+                self.listening.clear()
+
+    def _heard(self, *_: object) -> None:
+        self._wake.set()

@@ -1,0 +1,83 @@
+"""A processor on a fresh database, fed by hand: what it stores and what it would publish."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Self
+
+from sqlalchemy import event, text
+
+from consumers import checkpoints
+from consumers.decide import Topics
+from consumers.decode import Decoder
+from consumers.processor import Processor
+from consumers.records import Batch, Partition
+from db.database import Database
+from messages.codec import Limits
+from tests.making import TOPIC, FakeRecord, batch
+
+GROUP = "tests"
+TOPICS = Topics(events="squad.events", outcomes="squad.outcomes", dead_letters="squad.dead-letters")
+
+
+def build_processor(database: Database, **decoder: Any) -> Processor:
+    return Processor(database=database, group=GROUP, topics=TOPICS, decoder=Decoder(limits=Limits(), **decoder))
+
+
+class Bench:
+    """A consumer without Kafka: records get offsets one after another, in partitions of their own."""
+
+    def __init__(self, database: Database, **decoder: Any) -> None:
+        self.database = database
+        self.processor = build_processor(database, **decoder)
+        self.next_offsets: dict[int, int] = {}
+
+    async def apply(self, *records: FakeRecord, partition: int = 0) -> Counter[str]:
+        """Apply records as one batch that begins where the one before it ended."""
+        return await self.processor.apply(await self.batch(records, partition=partition))
+
+    async def batch(self, records: Iterable[FakeRecord], *, partition: int = 0) -> Batch:
+        if partition not in self.next_offsets:
+            self.next_offsets[partition] = 0
+            async with self.database.transaction() as session:
+                await checkpoints.create(session, GROUP, {Partition(TOPIC, partition): 0})
+        made = batch(records, begin=self.next_offsets[partition], partition=partition)
+        self.next_offsets[partition] += len(made.records)
+        return made
+
+    async def rows(self, query: str, **parameters: Any) -> list[Any]:
+        """Run a query of the test's own."""
+        async with self.database.sessions() as session:
+            return [tuple(row) for row in await session.execute(text(query), parameters)]
+
+    async def outbox(self, topic: str = TOPICS.events) -> list[dict[str, Any]]:
+        """Give what is to be published on a topic, in order, with its body parsed."""
+        found = await self.rows(
+            "SELECT event_id::text, convert_from(key, 'UTF8'), type, sequence, causation_id, correlation_id, time, body"
+            " FROM outbox WHERE topic = :topic ORDER BY position",
+            topic=topic,
+        )
+        names = ("id", "key", "type", "sequence", "causation_id", "correlation_id", "time", "body")
+        return [dict(zip(names, row, strict=True)) | {"data": json.loads(row[-1])} for row in found]
+
+    async def outcomes(self) -> list[dict[str, Any]]:
+        """Give the outcomes' data, in order."""
+        return [each["data"] for each in await self.outbox(TOPICS.outcomes)]
+
+
+class StatementCounter:
+    """Counts the statements that an engine sends, while in its block."""
+
+    def __init__(self, database: Database) -> None:
+        self._engine = database.engine.sync_engine
+        self.statements: list[str] = []
+
+    def _note(self, *arguments: Any) -> None:
+        self.statements.append(arguments[2])
+
+    def __enter__(self) -> Self:
+        event.listen(self._engine, "before_cursor_execute", self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        event.remove(self._engine, "before_cursor_execute", self._note)

@@ -1,0 +1,361 @@
+"""One batch, one transaction: state, inbox, outbox and checkpoint agree."""
+
+import asyncio
+import random
+from collections import Counter
+
+import pytest
+from sqlalchemy import text
+
+from consumers.checkpoints import FencedError
+from consumers.inbox import RivalError
+from messages import ids
+from tests import making
+from tests.applying import GROUP, TOPICS, Bench, StatementCounter, build_processor
+from tests.making import NOON, SOURCE, new_id, record
+
+
+async def test_command_becomes_row_event_outcome_and_checkpoint(bench):
+    user_id = new_id()
+
+    counts = await bench.apply(
+        record(
+            making.register_user(user_id, "Ada@Example.org", "Ada"), command_id="1", extensions={"correlationid": "c"}
+        )
+    )
+
+    assert counts == Counter({"applied": 1, "event": 1, "outcome": 1})
+    assert await bench.rows("SELECT id::text, email, email_key, name, version FROM users") == [
+        (user_id, "Ada@Example.org", "ada@example.org", "Ada", 1)
+    ]
+    [event] = await bench.outbox()
+    assert event | {"body": None} == {
+        "id": ids.event_id(SOURCE, "1", 0),
+        "key": user_id,
+        "type": "user.registered.v1",
+        "sequence": 1,
+        "causation_id": "1",
+        "correlation_id": "c",
+        "time": NOON,
+        "body": None,
+        "data": {"user_id": user_id, "plan_tier": "free", "registered_at": "2026-05-04T12:00:00Z"},
+    }
+    [outcome] = await bench.outbox(TOPICS.outcomes)
+    assert (outcome["id"], outcome["key"]) == (ids.outcome_id(SOURCE, "1", 1), user_id)
+    assert outcome["data"] == {
+        "source": SOURCE,
+        "id": "1",
+        "type": "user.register.v1",
+        "outcome": "applied",
+        "code": None,
+        "detail": None,
+        "errors": {},
+        "retryable": False,
+        "final": True,
+        "revision": 1,
+        "version": 1,
+        "event_ids": [event["id"]],
+        "refused": {},
+    }
+    assert await bench.rows("SELECT next_offset, last_timestamp, last_checksum > 0 FROM checkpoints") == [
+        (1, NOON, True)
+    ]
+    assert await bench.rows("SELECT command_id, outcome, outcome_final, event_ids::text[] FROM inbox") == [
+        ("1", "applied", True, [event["id"]])
+    ]
+
+
+async def test_commands_of_one_batch_see_each_other(bench):
+    user_id, other, squad_id, project_id, task_id = (new_id() for _ in range(5))
+
+    await bench.apply(
+        record(making.register_user(user_id)),
+        record(making.register_user(other)),
+        record(making.create_squad(user_id, squad_id)),
+        record(making.create_project(squad_id, project_id)),
+        record(making.create_task(squad_id, project_id, task_id)),
+        record(making.complete_task(squad_id, task_id)),
+        record(making.transfer(squad_id, other)),
+    )
+
+    assert await bench.rows("SELECT user_id::text, version FROM squads") == [(other, 5)]
+    assert await bench.rows("SELECT status, completed_at FROM tasks") == [("completed", NOON)]
+    of_squad = [each["sequence"] for each in await bench.outbox() if each["key"] == squad_id]
+    assert of_squad == [1, 2, 3, 4, 5]
+
+
+async def test_rejection_is_an_outcome_with_a_code_and_changes_nothing(bench):
+    user_id, squad_id = new_id(), new_id()
+    await bench.apply(record(making.register_user(user_id)), record(making.create_squad(user_id, squad_id)))
+
+    counts = await bench.apply(record(making.transfer(squad_id, new_id()), command_id="no"))
+
+    assert counts == Counter({"rejected: user-not-found": 1, "outcome": 1})
+    outcome = (await bench.outcomes())[-1]
+    assert (outcome["outcome"], outcome["code"], outcome["retryable"], outcome["final"]) == (
+        "rejected",
+        "user-not-found",
+        True,
+        True,
+    )
+    assert outcome["version"] == 1
+    assert await bench.rows("SELECT version FROM squads") == [(1,)]
+
+
+async def test_duplicates_in_and_across_batches_have_one_effect_and_the_same_outcome_bytes(bench):
+    command, user_id = making.register_user(), new_id()
+    again = making.register_user(user_id)
+
+    first = await bench.apply(
+        record(command, command_id="1"), record(again, command_id="2"), record(command, command_id="1")
+    )
+    second = await bench.apply(record(command, command_id="1"))
+
+    assert first == Counter({"applied": 2, "event": 2, "duplicate": 1, "outcome": 3})
+    assert second == Counter({"duplicate": 1, "outcome": 1})
+    repeats = await bench.rows(
+        "SELECT event_id, key, type, source, time, correlation_id, causation_id, dataschema, content_type, body"
+        " FROM outbox WHERE topic = :topic AND causation_id = '1' ORDER BY position",
+        topic=TOPICS.outcomes,
+    )
+    assert len(repeats) == 3
+    assert len(set(repeats)) == 1
+    assert await bench.rows("SELECT count(*) FROM users") == [(2,)]
+
+
+async def test_duplicate_of_a_rejection_repeats_it_even_if_it_would_be_applied_now(bench):
+    user_id, squad_id = new_id(), new_id()
+    too_early = making.create_squad(user_id, squad_id)
+    await bench.apply(record(too_early, command_id="1"))
+
+    await bench.apply(record(making.register_user(user_id)), record(too_early, command_id="1"))
+
+    assert [each["outcome"] for each in await bench.outcomes()] == ["rejected", "applied", "rejected"]
+    assert await bench.rows("SELECT count(*) FROM squads") == [(0,)]
+
+
+async def test_same_id_with_other_content_is_dead_lettered_and_the_first_outcome_stands(bench):
+    await bench.apply(record(making.register_user(name="Ada"), command_id="1"))
+    before = await bench.rows("SELECT * FROM inbox")
+
+    counts = await bench.apply(record(making.register_user(name="Eve"), command_id="1"))
+
+    assert counts == Counter({"dead letter: id-conflict": 1})
+    assert await bench.rows("SELECT * FROM inbox") == before
+    assert await bench.rows("SELECT reason, command_id FROM dead_letters") == [("id-conflict", "1")]
+
+
+async def test_unreadable_record_is_kept_whole_and_published_with_its_reason(bench):
+    bad = making.FakeRecord(key=b"\xff\x00", value=b"\x00garbage", headers=[("n\0ame", None), ("other", b"\x00\xff")])
+
+    counts = await bench.apply(bad)
+
+    assert counts == Counter({"dead letter: unreadable": 1})
+    assert await bench.rows(
+        "SELECT key, value, header_names, header_values, reason, source, command_id, state FROM dead_letters"
+    ) == [(b"\xff\x00", b"\x00garbage", ["n\ufffdame", "other"], [None, b"\x00\xff"], "unreadable", None, None, "open")]
+    [(key, body, names, values)] = await bench.rows("SELECT key, body, header_names, header_values FROM outbox")
+    published = dict(zip(names, values, strict=True))
+    assert (key, body) == (b"\xff\x00", b"\x00garbage")
+    assert (published["dead-letter-reason"], published["dead-letter-offset"]) == (b"unreadable", b"0")
+    assert published["other"] == b"\x00\xff"
+
+
+async def test_refused_record_whose_sender_is_known_gets_an_outcome_that_is_not_final(bench):
+    wrong_key = record(making.register_user(), command_id="1")
+    wrong_key.key = new_id().encode()
+
+    counts = await bench.apply(wrong_key)
+    again = await bench.apply(wrong_key)
+
+    assert counts == Counter({"dead letter: key-mismatch": 1, "outcome": 1})
+    assert again == Counter({"duplicate": 1, "outcome": 1})
+    for outcome in await bench.outcomes():
+        assert (outcome["outcome"], outcome["code"], outcome["final"]) == ("dead-lettered", "key-mismatch", False)
+    assert await bench.rows("SELECT count(*) FROM users") == [(0,)]
+
+
+async def test_invalid_data_is_told_by_field(bench):
+    bad = record(making.register_user(), command_id="1")
+    bad.value = b'{"user_id": "x", "email": 1}'
+
+    await bench.apply(bad)
+
+    [outcome] = await bench.outcomes()
+    assert outcome["code"] == "invalid-data"
+    assert set(outcome["errors"]) == {"user_id", "email", "name"}
+
+
+async def test_forged_source_is_dead_lettered_without_an_answer(database):
+    bench = Bench(database, allowed_sources=["/shop"])
+
+    counts = await bench.apply(record(making.register_user()), record(making.register_user(), source="/shop"))
+
+    assert counts == Counter({"dead letter: source-forbidden": 1, "applied": 1, "event": 1, "outcome": 1})
+
+
+async def test_large_dead_letter_is_cut_on_the_topic_and_whole_in_the_table(bench):
+    big = making.FakeRecord(key=b"k" * 5000, value=b"v" * 2_000_000, headers=[("h", b"x" * 950_000)])
+
+    await bench.apply(big)
+
+    assert await bench.rows("SELECT reason, length(value), length(key) FROM dead_letters") == [
+        ("too-large", 2_000_000, 5000)
+    ]
+    [(key, length, names)] = await bench.rows("SELECT key, length(body), header_names FROM outbox")
+    assert (key, length) == (None, TOPICS.dead_letter_bytes)
+    assert {"dead-letter-cut-from-bytes", "dead-letter-headers-left-out", "dead-letter-key-left-out-bytes"} <= {*names}
+
+
+async def test_batch_that_began_elsewhere_than_the_checkpoint_is_dropped(bench):
+    first = await bench.batch([record(making.register_user())])
+    second = await bench.batch([record(making.register_user())])
+
+    with pytest.raises(FencedError):
+        await bench.processor.apply(second)
+    await bench.processor.apply(first)
+    with pytest.raises(FencedError):
+        await bench.processor.apply(first)
+    await bench.processor.apply(second)
+
+    assert await bench.rows("SELECT count(*) FROM users") == [(2,)]
+    assert await bench.rows("SELECT next_offset FROM checkpoints") == [(2,)]
+
+
+async def test_batch_without_a_checkpoint_is_dropped(bench):
+    batch = making.batch([record(making.register_user())], partition=7)
+
+    with pytest.raises(FencedError):
+        await bench.processor.apply(batch)
+
+    assert await bench.rows("SELECT count(*) FROM inbox") == [(0,)]
+
+
+async def test_two_consumers_with_the_same_command_have_one_effect(database):
+    """Each has it in a partition of its own; the loser sees its inbox row missing, and decides again."""
+    bench, user_id = Bench(database), new_id()
+    command = making.register_user(user_id)
+    batches = [await bench.batch([record(command, command_id="1")], partition=number) for number in range(4)]
+    processors = [build_processor(database) for _ in batches]
+
+    async def settle(number: int) -> Counter[str]:
+        while True:
+            try:
+                return await processors[number].apply(batches[number])
+            except RivalError:
+                continue
+
+    results = await asyncio.gather(*map(settle, range(4)))
+
+    assert sum(result["applied"] for result in results) == 1
+    assert sum(result["duplicate"] for result in results) == 3
+    bodies = await bench.rows("SELECT DISTINCT body, event_id FROM outbox WHERE topic = :topic", topic=TOPICS.outcomes)
+    assert len(bodies) == 1
+    assert await bench.rows("SELECT count(*) FROM users") == [(1,)]
+
+
+def mixed_commands(number: int):
+    """Give commands of every kind, most of which apply, some of which a rule refuses."""
+    chance = random.Random(number)
+    users, squads, projects, tasks = ([new_id() for _ in range(40)] for _ in range(4))
+    yield from (making.register_user(user) for user in users)
+    yield from (making.create_squad(chance.choice(users), squad, roles=("developer", "tester")) for squad in squads)
+    for squad, project, task in zip(squads, projects, tasks, strict=True):
+        yield making.create_project(squad, project)
+        yield making.create_task(squad, project, task)
+    kinds = (
+        lambda place: making.transfer(squads[place], chance.choice(users)),
+        lambda place: making.complete_task(squads[place], tasks[place]),
+        lambda place: making.create_task(squads[place], projects[place]),
+        lambda place: making.complete_task(squads[place], new_id()),
+        lambda _: making.register_user(chance.choice(users)),
+    )
+    while True:
+        yield chance.choice(kinds)(chance.randrange(40))
+
+
+FIXED_STATEMENTS = 18
+"""What a batch may cost, however large: 1 checkpoint lock, 1 known ids, 5 loads (users, squads, e-mails, projects,
+tasks), 1 inbox, 1 dead letters, 5 inserts, 2 updates (squads, tasks), 1 outbox, 1 checkpoint advance; BEGIN and COMMIT
+are the driver's."""
+
+
+async def test_a_batch_of_500_mixed_commands_costs_a_fixed_number_of_statements(bench):
+    source = mixed_commands(1)
+    await bench.apply(*(record(next(source)) for _ in range(160)))
+    records = [record(next(source)) for _ in range(499)]
+    records.insert(250, making.FakeRecord(key=b"", value=b"garbage"))
+    records += [record(making.create_squad(next(source).stream_id))]
+
+    with StatementCounter(bench.database) as counter:
+        counts = await bench.apply(*records)
+
+    assert counts["applied"] > 200
+    assert sum(number for name, number in counts.items() if name.startswith("rejected")) > 50
+    assert len(counter.statements) <= FIXED_STATEMENTS, Counter(each.split()[0] for each in counter.statements)
+
+
+async def test_batching_makes_no_difference(database, database_url):
+    """One by one and all at once give the same rows, events and outcomes."""
+    source = mixed_commands(2)
+    records = [record(next(source), command_id=str(number)) for number in range(400)]
+    one_by_one, at_once = Bench(database), Bench(database)
+
+    async def snapshot(bench: Bench, partition: int):
+        tables = [
+            await bench.rows(f"SELECT * FROM {table} ORDER BY 1")
+            for table in ("users", "squads", "squad_members", "projects", "tasks")
+        ]
+        inbox = await bench.rows("SELECT command_id, outcome, outcome_body FROM inbox ORDER BY command_id")
+        messages = [
+            {name: each[name] for name in ("id", "key", "type", "sequence", "body")}
+            for each in await bench.outbox() + await bench.outbox(TOPICS.outcomes)
+        ]
+        return tables, inbox, messages
+
+    for each in records:
+        await one_by_one.apply(each)
+    expected = await snapshot(one_by_one, 0)
+    async with database.transaction() as session:
+        await session.execute(text("TRUNCATE users, squads, squad_members, projects, tasks, inbox, outbox CASCADE"))
+    await at_once.apply(*records, partition=1)
+
+    assert await snapshot(at_once, 1) == expected
+
+
+async def test_versions_count_events_without_gaps_under_rival_consumers(database):
+    """Four processors on eight hot squads: every event has its place, and none is lost."""
+    bench = Bench(database)
+    users, squads = [new_id() for _ in range(5)], [new_id() for _ in range(8)]
+    await bench.apply(*(record(making.register_user(user)) for user in users))
+    await bench.apply(*(record(making.create_squad(users[0], squad)) for squad in squads))
+    chance = random.Random(3)
+
+    async def work(number: int) -> None:
+        mine = Bench(database)
+        for _ in range(15):
+            batch = [record(making.create_project(chance.choice(squads))) for _ in range(5)]
+            batch += [record(making.transfer(chance.choice(squads), chance.choice(users))) for _ in range(5)]
+            await mine.apply(*batch, partition=10 + number)
+
+    await asyncio.gather(*(work(number) for number in range(4)))
+
+    versions = dict(await bench.rows("SELECT id::text, version FROM squads"))
+    sequences: dict[str, list[int]] = {}
+    for each in await bench.outbox():
+        sequences.setdefault(each["key"], []).append(each["sequence"])
+    for squad, version in versions.items():
+        assert sequences[squad] == list(range(1, version + 1))
+
+
+async def test_positions_follow_the_order_of_deciding(bench):
+    records = [record(making.register_user(), command_id=str(number)) for number in range(300)]
+
+    await bench.apply(*records)
+
+    order = await bench.rows(
+        "SELECT causation_id FROM outbox WHERE topic = :topic ORDER BY position", topic=TOPICS.events
+    )
+    assert [int(row[0]) for row in order] == list(range(300))
+    assert await bench.rows("SELECT count(DISTINCT txid) FROM outbox") == [(1,)]
+    assert await bench.rows("SELECT consumer_group FROM checkpoints") == [(GROUP,)]

@@ -1,0 +1,84 @@
+"""Builders for tests: commands with defaults, records as Kafka gives them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from consumers.records import Batch, Partition
+from domain import commands
+from messages.codec import encode_command
+
+NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+TOPIC = "squad.commands"
+SOURCE = "/tests"
+
+
+def new_id() -> str:
+    """Give a fresh id."""
+    return str(uuid4())
+
+
+def register_user(user_id: str | None = None, email: str | None = None, name: str = "Ada") -> commands.RegisterUser:
+    user_id = user_id or new_id()
+    return commands.RegisterUser(user_id=user_id, email=email or f"{user_id}@example.org", name=name)
+
+
+def create_squad(
+    user_id: str, squad_id: str | None = None, name: str = "Squad", roles: tuple[str, ...] = ("developer",)
+) -> commands.CreateSquad:
+    return commands.CreateSquad(squad_id=squad_id or new_id(), user_id=user_id, name=name, roles=roles)
+
+
+def transfer(squad_id: str, new_owner_id: str) -> commands.TransferSquadOwnership:
+    return commands.TransferSquadOwnership(squad_id=squad_id, new_owner_id=new_owner_id)
+
+
+def create_project(squad_id: str, project_id: str | None = None, name: str = "Project") -> commands.CreateProject:
+    return commands.CreateProject(squad_id=squad_id, project_id=project_id or new_id(), name=name)
+
+
+def create_task(squad_id: str, project_id: str, task_id: str | None = None) -> commands.CreateTask:
+    return commands.CreateTask(squad_id=squad_id, project_id=project_id, task_id=task_id or new_id(), title="Task")
+
+
+def complete_task(squad_id: str, task_id: str) -> commands.CompleteTask:
+    return commands.CompleteTask(squad_id=squad_id, task_id=task_id)
+
+
+@dataclass(slots=True)
+class FakeRecord:
+    """A record that never was on a broker; the processor sees no difference."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]] = ()
+    topic: str = TOPIC
+    partition: int = 0
+    offset: int = 0
+    timestamp: int = field(default_factory=lambda: round(NOON.timestamp() * 1000))
+
+
+def record(
+    command: commands.Command,
+    *,
+    command_id: str | None = None,
+    source: str = SOURCE,
+    time: datetime = NOON,
+    extensions: Mapping[str, str] | None = None,
+    **place: Any,
+) -> FakeRecord:
+    """Give a command as a record."""
+    key, value, headers = encode_command(
+        command, command_id=command_id or new_id(), source=source, time=time, extensions=extensions
+    )
+    return FakeRecord(key=key, value=value, headers=headers, **place)
+
+
+def batch(records: Iterable[FakeRecord], *, begin: int = 0, partition: int = 0, generation: int = 1) -> Batch:
+    """Give records of one partition as a batch, their offsets counted on from `begin`."""
+    numbered = list(records)
+    for offset, each in enumerate(numbered, begin):
+        each.partition, each.offset = partition, offset
+    return Batch(numbered, {Partition(TOPIC, partition): begin}, generation)

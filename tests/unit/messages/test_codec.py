@@ -1,0 +1,204 @@
+"""Reading records: what is accepted, and why the rest is refused."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from messages import codec
+from messages.binary import format_time, is_json
+from messages.codec import Limits
+from messages.envelope import parse_time
+from messages.refusals import MAX_DETAIL_CHARACTERS, Reason, RefusedError
+from tests import making
+from tests.making import NOON, new_id
+
+LIMITS = Limits()
+
+
+def read(record):
+    LIMITS.check(record.key, record.value, record.headers)
+    envelope, content_type = codec.read(record.headers)
+    return envelope, codec.decode(envelope, content_type, record.value, LIMITS)
+
+
+def refusal(record) -> RefusedError:
+    with pytest.raises(RefusedError) as refused:
+        read(record)
+    return refused.value
+
+
+def with_headers(record, **changes: bytes | None):
+    """Replace or drop headers by their names, `-` written as `_` only in content_type."""
+    names = {"content_type": "content-type"}
+    wanted = {names.get(name, name): value for name, value in changes.items()}
+    record.headers = [(name, value) for name, value in record.headers if name not in wanted]
+    record.headers += [(name, value) for name, value in wanted.items() if value is not None]
+    return record
+
+
+def a_record():
+    return making.record(making.create_squad(new_id()), command_id="42")
+
+
+def test_what_a_producer_encodes_is_read_back():
+    command = making.create_squad(new_id(), roles=("developer", "tester"))
+
+    envelope, decoded = read(making.record(command, command_id="42", extensions={"correlationid": "c"}))
+
+    assert decoded == command
+    assert (envelope.id, envelope.source, envelope.type) == ("42", "/tests", "squad.create.v1")
+    assert (envelope.time, envelope.correlation_id, envelope.traceparent) == (NOON, "c", None)
+
+
+def test_correlation_begins_with_the_command_itself():
+    assert read(a_record())[0].correlation_id == "42"
+
+
+@pytest.mark.parametrize("missing", ["ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time"])
+def test_record_without_a_required_attribute_is_unreadable(missing):
+    assert refusal(with_headers(a_record(), **{missing: None})).reason is Reason.UNREADABLE
+    assert refusal(with_headers(a_record(), **{missing: b""})).reason is Reason.UNREADABLE
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("ce_specversion", b"0.3"),
+        ("ce_id", b"\xff"),
+        ("ce_id", b"x" * 256),
+        ("ce_source", b"a\0b"),
+        ("ce_time", b"2026-05-04T12:00:00"),
+        ("ce_time", b"2026-05-04"),
+        ("ce_time", b"20260504T120000Z"),
+        ("ce_time", b"2026-13-04T12:00:00Z"),
+        ("ce_time", b"0001-01-01T00:00:00+14:00"),
+        ("content_type", b"application/cloudevents+json"),
+        ("content_type", b"text/plain"),
+    ],
+)
+def test_record_with_a_malformed_attribute_is_unreadable(header, value):
+    assert refusal(with_headers(a_record(), **{header: value})).reason is Reason.UNREADABLE
+
+
+def test_attribute_that_comes_twice_is_unreadable():
+    record = a_record()
+    record.headers = [*record.headers, ("ce_id", b"43")]
+
+    assert refusal(record).reason is Reason.UNREADABLE
+
+
+@pytest.mark.parametrize("value", [None, b"", b"{", b"[]x", b'{"name": "\\ud800"}'])
+def test_value_that_is_not_json_is_unreadable(value):
+    record = a_record()
+    record.value = value
+
+    assert refusal(record).reason is Reason.UNREADABLE
+
+
+def test_unknown_type_is_said_to_be_unknown():
+    assert refusal(with_headers(a_record(), ce_type=b"squad.create.v9")).reason is Reason.UNKNOWN_TYPE
+
+
+ID = "0191d5a0-0000-7000-8000-000000000000"
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ("[]", "data"),
+        ('{"squad_id": NaN}', "squad_id"),
+        ("{}", "squad_id"),
+        ('{"squad_id": 1}', "squad_id"),
+        (f'{{"squad_id": "{ID.upper()}"}}', "squad_id"),
+        (f'{{"squad_id": "{ID.replace("-", "")}"}}', "squad_id"),
+        ('{"name": ""}', "name"),
+        ('{"name": "a\\u0000b"}', "name"),
+        ('{"roles": ["Not A Slug"]}', "roles.0"),
+        ('{"roles": "developer"}', "roles"),
+        ('{"tpyo": 1}', "tpyo"),
+    ],
+)
+def test_data_that_does_not_fit_is_told_by_field(data, field):
+    record = a_record()
+    record.value = data.encode()
+
+    refused = refusal(record)
+
+    assert refused.reason is Reason.INVALID_DATA
+    assert field in refused.errors
+
+
+def test_telling_what_is_wrong_is_bounded():
+    record = a_record()
+    record.value = ("{" + ",".join(f'"{"x" * 1000}{number}": 1' for number in range(500)) + "}").encode()
+
+    refused = refusal(record)
+
+    assert len(refused.errors) <= codec.MAX_FAULTS
+    assert all(len(name) <= codec.MAX_FAULT_CHARACTERS for name in refused.errors)
+    assert len(refusal(with_headers(a_record(), content_type=b"x" * 9000)).detail) <= MAX_DETAIL_CHARACTERS
+
+
+def test_records_over_a_limit_are_too_large():
+    limits = Limits(record_bytes=1000, headers=10, header_bytes=500, json_depth=3)
+    for key, value, headers in (
+        (b"k", b"v" * 1000, []),
+        (b"k" * 1001, None, []),
+        (None, None, [("a", b"")] * 11),
+        (None, None, [("a", b"x" * 501)]),
+    ):
+        with pytest.raises(RefusedError) as refused:
+            limits.check(key, value, headers)
+        assert refused.value.reason is Reason.TOO_LARGE
+    limits.check(b"k" * 100, b"v" * 100, [("a", None), ("b", b"x" * 100)])
+
+
+def test_json_may_nest_only_so_deep():
+    limits = Limits(json_depth=3)
+    limits.check_depth(b'{"a": [[1], [2], [3], [4]]}')
+    limits.check_depth(b'{"a": "[[[[[[", "b": "\\"[[[[["}')
+    with pytest.raises(RefusedError) as refused:
+        limits.check_depth(b"[[[[1]]]]")
+    assert refused.value.reason is Reason.TOO_LARGE
+
+
+def test_fingerprint_covers_type_time_and_content_but_not_spelling():
+    command = making.create_squad(new_id(), roles=())
+
+    def fingerprint(value: bytes | None = None, time: datetime = NOON) -> bytes:
+        record = making.record(command, command_id="42", time=time)
+        record.value = value or record.value
+        return codec.hash_command(*read(record))
+
+    text = f'{{ "name":"Squad", "user_id":"{command.user_id}",\n "roles":[],"squad_id":"{command.squad_id}" }}'
+    assert fingerprint(text.encode()) == fingerprint()
+    assert fingerprint(text.replace("[]", '["tester"]').encode()) != fingerprint()
+    assert fingerprint(time=NOON + timedelta(seconds=1)) != fingerprint()
+
+
+def test_same_moment_in_another_offset_is_the_same_time():
+    east = parse_time("2026-05-04T14:00:00.5+02:00")
+
+    assert east == parse_time("2026-05-04t12:00:00.500z") == NOON + timedelta(milliseconds=500)
+    assert east.tzinfo is UTC
+
+
+def test_time_is_written_as_rfc_3339():
+    assert format_time(NOON) == "2026-05-04T12:00:00Z"
+    assert parse_time(format_time(NOON + timedelta(microseconds=1))) == NOON + timedelta(microseconds=1)
+    assert NOON.astimezone(timezone(timedelta(hours=2))) == NOON
+
+
+@pytest.mark.parametrize(
+    ("content_type", "json"),
+    [
+        (None, True),
+        ("application/json", True),
+        ("Application/JSON; charset=utf-8", True),
+        ("application/vnd.squad+json", True),
+        ("text/plain", False),
+        ("application/avro", False),
+    ],
+)
+def test_content_types_that_say_json(content_type, json):
+    assert is_json(content_type) is json
