@@ -95,8 +95,8 @@ async def load(connection: AsyncConnection, *, shard: int, epoch: int) -> Cursor
     stored, found = tuple(identity[:3]), tuple(identity[3:])
     if stored != found and stored != (None, None, None):
         raise WrongClusterError(shard=shard, stored=stored, found=found)
-    row = (await connection.execute(_LOAD, {"shard": shard})).one()
-    if row.epoch != epoch or stored == (None, None, None):
+    row = (await connection.execute(_LOAD, {"shard": shard})).one_or_none()
+    if row is None or row.epoch != epoch or stored == (None, None, None):
         row = (await connection.execute(_CLAIM, {"shard": shard, "epoch": epoch})).one_or_none()
     if row is None:
         raise LeaseLostError(f"relay-{shard}", epoch)

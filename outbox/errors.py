@@ -25,7 +25,7 @@ class LeaseLostError(Exception):
 
 
 class InRecoveryError(Exception):
-    """The server is a standby: its snapshots have no list of running transactions, so nothing can be relayed from it."""
+    """The server is a standby; its snapshots have no list of running transactions, so they cannot delimit windows."""
 
     def __init__(self) -> None:
         super().__init__("the relay needs the primary, and this server is in recovery")

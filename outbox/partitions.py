@@ -1,6 +1,6 @@
 """The outbox's partitions: one range of positions per day, made ahead, and the sequence's jump into the day's range.
 
-A position is `days since 1970-01-01 × 10^10 + n`, so a partition is found from a date and the other way round. More
+A position is `days since 1970-01-01 * 10^10 + n`, so a partition is found from a date and the other way round. More
 than 10^10 rows in one day run on into the next day's range.
 """
 
@@ -24,7 +24,7 @@ _EPOCH: Final = date(1970, 1, 1)
 _LOCK: Final = 0x6F7574626F780001
 """The advisory lock's number: "outbox" in ASCII, then 1."""
 _NEAR_END: Final = 10**6
-"""So close below the target the sequence is left to run into it: rivals could pass it between the check and the jump."""
+"""So close below the target the sequence runs into it by itself: rivals could pass it between check and jump."""
 
 logger = logging.getLogger("squad.relay")
 
@@ -38,6 +38,7 @@ _ATTACHED: Final = text(
 _JUMP: Final = text(
     "SELECT setval('outbox_position', :target, false) FROM outbox_position WHERE last_value < :target - :near_end"
 ).bindparams(bindparam("target", type_=BigInteger), bindparam("near_end", type_=BigInteger))
+_LIKE: Final = "LIKE outbox INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE"
 
 
 def first_position(day: date) -> int:
@@ -145,8 +146,7 @@ async def _make_table(connection: AsyncConnection, day: date) -> None:
     """
     name, low, high = partition_name(day), first_position(day), first_position(day + timedelta(days=1))
     for statement in (
-        f"CREATE TABLE {name} (LIKE outbox INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES"
-        " INCLUDING STORAGE)",
+        f"CREATE TABLE {name} ({_LIKE})",
         f"ALTER TABLE {name} ADD CONSTRAINT {name}_range CHECK (position >= {low} AND position < {high})",
         f"ALTER TABLE outbox ATTACH PARTITION {name} FOR VALUES FROM ({low}) TO ({high})",
         f"ALTER TABLE {name} DROP CONSTRAINT {name}_range",

@@ -21,10 +21,11 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
     kafka_errors,
 )
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from messages.keys import partition_of
-from outbox.waiting import jittered_seconds
 from outbox.errors import RefusedRowError
+from outbox.waiting import jittered_seconds
 from outbox.wire import Record
 
 logger = logging.getLogger("squad.relay")
@@ -55,7 +56,7 @@ class KafkaPublisher:
     """Publishes records to Kafka with acks=all; a page at a time, by one caller at a time.
 
     Args:
-        bootstrap_servers: "host:port", comma-separated.
+        client: arguments for the Kafka client, such as `bootstrap_servers` and security.
         batch_bytes: the largest batch, and so the largest record with its headers, before compression; at most the
             topics' `max.message.bytes`.
         request_timeout_seconds: how long a broker may take to answer a request.
@@ -64,13 +65,12 @@ class KafkaPublisher:
             sends negative sequence numbers.
         compression: "gzip", "snappy", "lz4", "zstd" or None.
         backoff_first_seconds, backoff_most_seconds: the waits before something unknown is tried again, full jitter.
-        client_settings: further arguments of `AIOKafkaProducer`, such as security.
     """
 
     def __init__(
         self,
         *,
-        bootstrap_servers: str,
+        client: Mapping[str, Any],
         batch_bytes: int = 1_048_576,
         request_timeout_seconds: float = 10,
         batch_timeout_seconds: float = 30,
@@ -78,15 +78,13 @@ class KafkaPublisher:
         compression: str | None = None,
         backoff_first_seconds: float = 0.1,
         backoff_most_seconds: float = 30,
-        client_settings: Mapping[str, Any] | None = None,
     ) -> None:
         self._batch_bytes = batch_bytes
         self._batch_timeout_seconds = batch_timeout_seconds
         self._records_per_producer = records_per_producer
         self._backoff = {"first_seconds": backoff_first_seconds, "most_seconds": backoff_most_seconds}
         self._settings = {
-            **(client_settings or {}),
-            "bootstrap_servers": bootstrap_servers,
+            **client,
             "max_batch_size": batch_bytes,
             "request_timeout_ms": round(request_timeout_seconds * 1000),
             "compression_type": compression,
@@ -108,7 +106,8 @@ class KafkaPublisher:
         """
         if self._sent >= self._records_per_producer:
             await self._give_up_main()
-        remaining = await self._publish_batches(await self._route(records))
+        producer, routed = await self._route(records)
+        remaining = await self._publish_batches(producer, routed)
         if remaining:
             await self._give_up_main()
             await self._publish_one_by_one(remaining)
@@ -118,33 +117,34 @@ class KafkaPublisher:
         await self._give_up_main()
         await self._give_up_single()
 
-    async def _route(self, records: Sequence[Record]) -> dict[_Place, list[Record]]:
-        """Sort records by partition; waits until Kafka can be reached and has the topics."""
-        for seconds in jittered_seconds(**self._backoff):
-            try:
-                counts = await self._count_partitions({record.topic for record in records})
-                break
-            except _UNKNOWN as error:
-                await self._give_up_main()
-                await self._wait(seconds, error)
+    async def _route(self, records: Sequence[Record]) -> tuple[AIOKafkaProducer, dict[_Place, list[Record]]]:
+        """Give the main producer, and the records by partition; waits for Kafka and for the topics to exist."""
+        producer, counts = await self._count_partitions({record.topic for record in records})
         routed = defaultdict(list)
         for record in records:
             routed[record.topic, partition_of(record.key, counts[record.topic])].append(record)
-        return routed
+        return producer, routed
 
-    async def _count_partitions(self, topics: set[str]) -> dict[str, int]:
-        if self._main is None:
-            self._main = await self._start(enable_idempotence=True)
-            self._sent = 0
-        async with asyncio.timeout(self._batch_timeout_seconds):
-            return {topic: len(await self._main.partitions_for(topic)) for topic in topics}
+    async def _count_partitions(self, topics: set[str]) -> tuple[AIOKafkaProducer, dict[str, int]]:
+        for seconds in jittered_seconds(**self._backoff):
+            try:
+                if self._main is None:
+                    self._main, self._sent = await self._start(enable_idempotence=True), 0
+                async with asyncio.timeout(self._batch_timeout_seconds):
+                    return self._main, {topic: len(await self._main.partitions_for(topic)) for topic in topics}
+            except _UNKNOWN as error:
+                await self._give_up_main()
+                await self._wait(seconds, error)
+        raise AssertionError("unreachable: the waits have no end")
 
-    async def _publish_batches(self, routed: dict[_Place, list[Record]]) -> dict[_Place, list[Record]]:
+    async def _publish_batches(
+        self, producer: AIOKafkaProducer, routed: dict[_Place, list[Record]]
+    ) -> dict[_Place, list[Record]]:
         """Publish each partition's records beside the others'; give what was not acknowledged, by partition."""
         remaining: dict[_Place, list[Record]] = {}
 
         async def publish_place(place: _Place, records: list[Record]) -> None:
-            done = await self._publish_place(place, records)
+            done = await self._publish_place(producer, place, records)
             if done < len(records):
                 remaining[place] = records[done:]
 
@@ -153,16 +153,15 @@ class KafkaPublisher:
                 group.create_task(publish_place(place, records))
         return remaining
 
-    async def _publish_place(self, place: _Place, records: list[Record]) -> int:
+    async def _publish_place(self, producer: AIOKafkaProducer, place: _Place, records: list[Record]) -> int:
         """Publish one partition's records, batch after batch; give how many were acknowledged."""
-        assert self._main is not None
         done = 0
         while done < len(records):
-            batch, end = self._fill(self._main, records, done)
+            batch, end = self._fill(producer, records, done)
             if end == done:
                 break
             try:
-                await self._send(self._main, batch, place)
+                await self._send(producer, batch, place)
             except _UNKNOWN as error:
                 logger.warning("batch failed topic=%s partition=%d rows=%d error=%r", *place, end - done, error)
                 break
@@ -170,7 +169,7 @@ class KafkaPublisher:
             done = end
         return done
 
-    def _fill(self, producer: AIOKafkaProducer, records: list[Record], start: int) -> tuple[Any, int]:
+    def _fill(self, producer: AIOKafkaProducer, records: list[Record], start: int) -> tuple[BatchBuilder, int]:
         """Build a batch; give it and the index after its last record, `start` if that one alone is too large.
 
         The records' timestamp is the time of publication, by which the broker expires them.
@@ -187,7 +186,7 @@ class KafkaPublisher:
                 return batch, start
         return batch, len(records)
 
-    async def _send(self, producer: AIOKafkaProducer, batch: Any, place: _Place) -> None:
+    async def _send(self, producer: AIOKafkaProducer, batch: BatchBuilder, place: _Place) -> None:
         topic, partition = place
         async with asyncio.timeout(self._batch_timeout_seconds):
             await (await producer.send_batch(batch, topic, partition=partition))
@@ -233,8 +232,8 @@ class KafkaPublisher:
         logger.warning("kafka unavailable retry_seconds=%.1f error=%r", seconds, error)
         await asyncio.sleep(seconds)
 
-    async def _start(self, **settings: Any) -> AIOKafkaProducer:
-        producer = AIOKafkaProducer(**self._settings, **settings)
+    async def _start(self, *, enable_idempotence: bool) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(**self._settings, enable_idempotence=enable_idempotence)
         try:
             async with asyncio.timeout(self._batch_timeout_seconds):
                 await producer.start()

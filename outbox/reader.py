@@ -4,8 +4,9 @@ A reader is dropped whole after any error. After a crash of the server, transact
 are handed out again, and their rows would never enter a window: only what the table of cursors says counts then.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,10 +21,18 @@ from outbox.wire import Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Some records of a window, and the position that the cursor has once they are published."""
+    """Some records of a window.
+
+    Attributes:
+        records: in the order to publish them.
+        bound: the cursor's position once they are.
+        current, high: of the window.
+    """
 
     records: list[Record]
     bound: int
+    current: str
+    high: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,6 +43,13 @@ class _OpenWindow:
     at: int
     high: int
     is_small: bool
+
+    @property
+    def has_more(self) -> bool:
+        return self.at < self.high
+
+    def page(self, rows: Sequence[Sequence[Any]]) -> Page:
+        return Page(records=wire.wrap(rows), bound=self.at, current=self.window.current, high=self.high)
 
 
 class Reader:
@@ -58,7 +74,7 @@ class Reader:
             database: where the outbox is; no transaction-pooling proxy may be between, it hides a server's crash.
             shard: whose cursor.
             epoch: the lease's.
-            page_rows, page_bytes: limits of a page, of its rows and of their bodies; a single row is always let through.
+            page_rows, page_bytes: limits of a page, of its rows and of their bodies; one row is always let through.
 
         Raises:
             LeaseLostError: a later epoch has the cursor.
@@ -81,7 +97,7 @@ class Reader:
     @property
     def has_more(self) -> bool:
         """Whether the open window has another page."""
-        return self._ahead is not None or (self._open is not None and self._open.at < self._open.high)
+        return self._ahead is not None or (self._open is not None and self._open.has_more)
 
     async def next_page(self) -> Page | None:
         """Give the next page of the open window, or the first of a new one; None when nothing is new.
@@ -92,14 +108,13 @@ class Reader:
         if self._ahead is not None:
             page, self._ahead = self._ahead, None
             return page
-        if self._open is None and not await self._open_window():
-            return None
-        return await self._read_page()
+        self._open = self._open or await self._open_window()
+        return None if self._open is None else await self._read_page(self._open)
 
     async def read_ahead(self) -> None:
         """Read the next page of the open window, if it has one, while the last is being published."""
-        if self.has_more and self._ahead is None:
-            self._ahead = await self._read_page()
+        if self._ahead is None and self._open is not None and self._open.has_more:
+            self._ahead = await self._read_page(self._open)
 
     async def advance(self, page: Page) -> None:
         """Store that a page is published.
@@ -107,43 +122,36 @@ class Reader:
         Raises:
             LeaseLostError: a later epoch has the cursor; nothing was stored.
         """
-        assert self._open is not None
-        cursor = self._cursor.at(page.bound, current=self._open.window.current, high=self._open.high)
+        cursor = self._cursor.at(page.bound, current=page.current, high=page.high)
         await cursors.write(self._connection, cursor)
         self._cursor = cursor
         if cursor.current is None:
             self._open = None
 
-    async def _open_window(self) -> bool:
+    async def _open_window(self) -> _OpenWindow | None:
         """Continue the stored window or take a new one; an empty one is closed at once, in memory only."""
         cursor = self._cursor
         if cursor.current is not None and cursor.high is not None:
-            self._open = _OpenWindow(
-                window=self._window(cursor.current), at=cursor.position, high=cursor.high, is_small=False
-            )
-            return True
+            stored = self._window(cursor.current)
+            return _OpenWindow(window=stored, at=cursor.position, high=cursor.high, is_small=False)
         current = await window.take_snapshot(self._connection)
         taken = self._window(current)
         survey = await taken.survey(self._connection)
         if survey is None:
             self._cursor = cursor.closed_at(current)
-            return False
+            return None
         is_small = survey.rows <= self._page_rows and survey.bytes <= self._page_bytes
-        self._open = _OpenWindow(window=taken, at=survey.low - 1, high=survey.high, is_small=is_small)
-        return True
+        return _OpenWindow(window=taken, at=survey.low - 1, high=survey.high, is_small=is_small)
 
     def _window(self, current: str) -> Window:
         cursor = self._cursor
         return Window(previous=cursor.previous, current=current, slot_from=cursor.slot_from, slot_to=cursor.slot_to)
 
-    async def _read_page(self) -> Page:
-        """Read the window's next rows; pages without any, where all is published or still to come, are passed over."""
-        assert self._open is not None
-        place = self._open
+    async def _read_page(self, place: _OpenWindow) -> Page:
+        """Read the window's next rows; stretches without any, published already or still to come, are passed over."""
         if place.is_small:
-            rows = await place.window.fetch_all(self._connection)
             place.at = place.high
-            return Page(records=wire.wrap(rows), bound=place.high)
+            return place.page(await place.window.fetch_all(self._connection))
         while True:
             bound = await place.window.find_bound(
                 self._connection,
@@ -155,4 +163,4 @@ class Reader:
             rows = await place.window.fetch(self._connection, at=place.at, bound=bound)
             place.at = bound
             if rows or bound >= place.high:
-                return Page(records=wire.wrap(rows), bound=bound)
+                return place.page(rows)

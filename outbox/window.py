@@ -214,5 +214,6 @@ async def _fetch(
 ) -> Sequence[Sequence[Any]]:
     """Skip SQLAlchemy's row objects, which cost as much as fetching: the driver's records unpack as well."""
     result = await connection.execute(statement, parameters)
-    cursor = result.cursor
-    return cursor.fetchall() if cursor is not None else []
+    driver_cursor: Any = result.cursor
+    records: Sequence[Sequence[Any]] = driver_cursor.fetchall()
+    return records

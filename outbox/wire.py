@@ -5,9 +5,6 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-
-
-
 _SPECVERSION: Final = ("ce_specversion", b"1.0")
 
 Headers = list[tuple[str, bytes | None]]

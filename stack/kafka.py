@@ -99,7 +99,8 @@ class KafkaServer:
 
     def _format(self) -> None:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = [*self._java_command(), "kafka.tools.StorageTool", "format", "-t", cluster_id]
+        # With "=", because an id may begin with a hyphen.
+        command = [*self._java_command(), "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}"]
         with self.log_path.open("ab") as log:
             result = subprocess.run(
                 [*command, "-c", str(self._properties_path)],
@@ -171,6 +172,9 @@ _SINGLE_NODE_PROPERTIES: Mapping[str, str] = {
     "offsets.topic.num.partitions": "4",
     "transaction.state.log.num.partitions": "4",
     "share.coordinator.state.topic.num.partitions": "4",
+    # A killed broker's registration must run out before the same broker may register again: 9 s by default.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
     "auto.create.topics.enable": "false",
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",

@@ -171,8 +171,8 @@ def _descendants(identity: ProcessIdentity) -> list[ProcessIdentity]:
 def _start_mark(pid: int) -> str | None:
     """When a process started, in a form that no change of the clock alters; None when it is gone or a zombie.
 
-    On Linux that is the boot and the ticks since then (proc(5), field 22). psutil's `create_time` is derived from the
-    wall clock there and moves when the clock is set: a living owner would look dead.
+    On Linux that is the boot and the ticks since then (proc(5), "starttime"). psutil's `create_time` is derived from
+    the wall clock there and moves when the clock is set: a living owner would look dead.
     """
     if sys.platform == "linux":
         return _start_mark_linux(pid)
@@ -190,9 +190,12 @@ def _start_mark_linux(pid: int) -> str | None:
         return None
     # The second field is the program's name in parentheses and may itself hold blanks and parentheses.
     fields = line.rpartition(")")[2].split()
-    if fields[0] in "ZX":
+    state, threads, ticks = fields[0], int(fields[17]), fields[19]
+    # A killed process with many threads is a zombie by its first thread while others still hold its sockets; only with
+    # the last one its ports are free. Then collect it, if it is our child.
+    if state in "ZX" and threads <= 1:
         with suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
         return None
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{boot}/{fields[19]}"
+    return f"{boot}/{ticks}"

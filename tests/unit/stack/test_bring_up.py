@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -11,23 +12,23 @@ from stack.bring_up import start_servers
 
 
 class ReadyServer:
-    def start(self, *, is_cancelled):
+    def start(self, *, is_cancelled: Callable[[], bool]) -> None:
         pass
 
 
 class FailingServer:
-    def start(self, *, is_cancelled):
+    def start(self, *, is_cancelled: Callable[[], bool]) -> None:
         raise StackError("no space left")
 
 
 class EndlessServer:
     """Never ready; ends its start when it is given up."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.given_up = False
         self.started = threading.Event()
 
-    def start(self, *, is_cancelled):
+    def start(self, *, is_cancelled: Callable[[], bool]) -> None:
         self.started.set()
         while not is_cancelled():
             threading.Event().wait(0.01)
@@ -38,11 +39,11 @@ class EndlessServer:
 class SignallingServer:
     """Stands for a person who ends us while the other server starts."""
 
-    def __init__(self, number, *, after):
+    def __init__(self, number: signal.Signals, *, after: threading.Event) -> None:
         self._number = number
         self._after = after
 
-    def start(self, *, is_cancelled):
+    def start(self, *, is_cancelled: Callable[[], bool]) -> None:
         assert self._after.wait(timeout=10)
         os.kill(os.getpid(), self._number)
         while not is_cancelled():
@@ -50,7 +51,7 @@ class SignallingServer:
 
 
 def test_progress_tells_of_each_server_that_is_ready():
-    steps = []
+    steps: list[str] = []
 
     start_servers({"PostgreSQL": ReadyServer(), "Kafka": ReadyServer()}, progress=steps.append)
 

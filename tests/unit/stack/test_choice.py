@@ -33,7 +33,7 @@ def environment(home):
     return {"PATH": str(home / "bin"), "XDG_CACHE_HOME": str(home / "cache")}
 
 
-def add_program(home, name, body):
+def add_program(home: Path, name: str, body: str) -> None:
     program = home / "bin" / name
     program.parent.mkdir(exist_ok=True)
     program.write_text(f"#!/bin/sh\n{body}\n")

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,10 +39,10 @@ def dead_owner():
     return identity
 
 
-def add_instance(cache, name, **changes):
+def add_instance(cache: Path, name: str, **changes: Any) -> Instance:
     directory = directory_of(cache, name)
     directory.mkdir()
-    defaults = {
+    defaults: dict[str, Any] = {
         "place": processes.own_place(),
         "owner": processes.own_identity(),
         "keep": False,

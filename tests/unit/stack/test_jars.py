@@ -1,5 +1,7 @@
 """The cache of the broker's jars, with a Maven that only pretends."""
 
+from pathlib import Path
+
 import pytest
 
 from stack import StackError
@@ -14,7 +16,7 @@ def environment(tmp_path):
     return {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
 
 
-def pretend_maven(tmp_path, body):
+def pretend_maven(tmp_path: Path, body: str) -> None:
     maven = tmp_path / "bin" / "mvn"
     maven.write_text(f"#!/bin/sh\n{body}\n")
     maven.chmod(0o755)

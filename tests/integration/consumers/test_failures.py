@@ -1,0 +1,212 @@
+"""Each row of the failure table: what happens to the batch, and what does not."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+from sqlalchemy import text
+
+from consumers.failures import HalfDeployedError, Settler
+from consumers.records import Batch, Partition
+from db.database import Database
+from domain.handlers import users
+from domain.tables import RULES, Rule
+from tests import making
+from tests.applying import Bench
+from tests.making import TOPIC, new_id, record
+
+POISON = "Poison"
+
+
+class Readers:
+    """Stands for the source: notes what it is told."""
+
+    def __init__(self) -> None:
+        self.current = True
+        self.again: list[Batch] = []
+        self.stopped: dict[Partition, str] = {}
+
+    def is_current(self, batch: Batch) -> bool:
+        return self.current
+
+    def read_again(self, batch: Batch) -> None:
+        self.again.append(batch)
+
+    def stop_partition(self, partition: Partition, why: str) -> None:
+        self.stopped[partition] = why
+
+
+@pytest.fixture
+def readers() -> Readers:
+    return Readers()
+
+
+def settler(processor, readers: Readers, **options) -> Settler:
+    return Settler(processor=processor, source=readers, backoff_seconds=0.01, backoff_ceiling_seconds=0.05, **options)
+
+
+@pytest.fixture
+def poisonous(monkeypatch):
+    """Registering a user of that name fails as a fault of ours would."""
+
+    def decide(state, command, given):
+        if command.name == POISON:
+            raise ZeroDivisionError("a fault of ours")
+        return users.register_user(state, command, given)
+
+    from domain.commands import RegisterUser
+
+    monkeypatch.setitem(RULES, RegisterUser, Rule(users.read_for_register_user, decide))
+
+
+@pytest.mark.parametrize("place", [0, 1, 6, 7, 12])
+async def test_culprit_is_found_and_its_partition_stopped_in_front_of_it(bench, readers, poisonous, place):
+    records = [record(making.register_user(name=POISON if n == place else "Ada"), command_id=str(n)) for n in range(13)]
+    batch = await bench.batch(records)
+
+    stopped = await settler(bench.processor, readers).settle(batch)
+
+    assert stopped == {Partition(TOPIC, 0)}
+    why = readers.stopped[Partition(TOPIC, 0)]
+    assert f"offset {place} (type user.register.v1, id {place})" in why
+    assert "ZeroDivisionError: a fault of ours" in why
+    assert await bench.rows("SELECT count(*) FROM users") == [(place,)]
+    assert await bench.rows("SELECT next_offset FROM checkpoints") == [(place,)]
+    assert await bench.rows("SELECT count(*) FROM dead_letters") == [(0,)]
+
+
+async def test_other_partitions_of_the_batch_go_on_past_the_culprit(bench, readers, poisonous):
+    mine = await bench.batch([record(making.register_user(name=POISON if n == 2 else "Ada")) for n in range(5)])
+    other = await bench.batch([record(making.register_user()) for _ in range(5)], partition=1)
+    mixed = [each for pair in zip(mine.records, other.records, strict=True) for each in pair]
+
+    stopped = await settler(bench.processor, readers).settle(Batch(mixed, {**mine.begins, **other.begins}, 1))
+
+    assert stopped == {Partition(TOPIC, 0)}
+    assert await bench.rows("SELECT partition, next_offset FROM checkpoints ORDER BY 1") == [(0, 2), (1, 5)]
+    assert await bench.rows("SELECT count(*) FROM users") == [(7,)]
+
+
+class Failing:
+    """Fails with scripted errors first, then lets the real processor work."""
+
+    def __init__(self, processor, *errors: BaseException) -> None:
+        self._processor = processor
+        self._errors = [*errors]
+        self.calls = 0
+
+    async def apply(self, batch: Batch) -> Counter[str]:
+        self.calls += 1
+        if self._errors:
+            raise self._errors.pop(0)
+        return await self._processor.apply(batch)
+
+
+async def test_transient_failures_are_tried_again_for_as_long_as_it_takes(bench, readers, caplog):
+    failing = Failing(bench.processor, *(ConnectionRefusedError("no") for _ in range(8)))
+
+    assert await settler(failing, readers).settle(await bench.batch([record(making.register_user())])) == frozenset()
+
+    assert failing.calls == 9
+    assert await bench.rows("SELECT count(*) FROM users") == [(1,)]
+    said = [each for each in caplog.messages if "transient" in each or "going on" in each]
+    assert len(said) == 2, "one line for each change of state, not for each attempt"
+
+
+async def test_batch_that_is_no_longer_ours_is_dropped(bench, readers):
+    failing = Failing(bench.processor, ConnectionRefusedError("no"))
+    batch = await bench.batch([record(making.register_user())])
+    readers.current = False
+
+    assert await settler(failing, readers).settle(batch) == frozenset()
+
+    assert failing.calls == 0
+    assert await bench.rows("SELECT count(*) FROM users") == [(0,)]
+
+
+async def test_fenced_batch_is_dropped_and_read_again_from_the_checkpoint(bench, readers):
+    await bench.batch([record(making.register_user())])
+    late = await bench.batch([record(making.register_user())])
+
+    assert await settler(bench.processor, readers).settle(late) == frozenset()
+
+    assert readers.again == [late]
+    assert await bench.rows("SELECT count(*) FROM users") == [(0,)]
+
+
+async def test_rival_for_an_email_makes_the_rule_answer(database, readers):
+    """Both see the e-mail free; the unique index stops the slower one, who reloads and is refused by the rule."""
+    bench = Bench(database)
+    batches = [
+        await bench.batch([record(making.register_user(email="ada@example.org"))], partition=number)
+        for number in range(6)
+    ]
+
+    await asyncio.gather(*(settler(Bench(database).processor, readers).settle(each) for each in batches))
+
+    outcomes = Counter((each["outcome"], each["code"]) for each in await bench.outcomes())
+    assert outcomes == {("applied", None): 1, ("rejected", "email-taken"): 5}
+    assert not readers.stopped
+
+
+async def test_rival_for_an_id_in_another_squad_makes_the_rule_answer(database, readers):
+    bench, user_id, squads, project_id = Bench(database), new_id(), [new_id() for _ in range(6)], new_id()
+    await bench.apply(record(making.register_user(user_id)))
+    await bench.apply(*(record(making.create_squad(user_id, squad)) for squad in squads))
+    batches = [
+        await bench.batch([record(making.create_project(squad, project_id))], partition=number)
+        for number, squad in enumerate(squads, 1)
+    ]
+
+    await asyncio.gather(*(settler(Bench(database).processor, readers).settle(each) for each in batches))
+
+    outcomes = Counter((each["outcome"], each["code"]) for each in (await bench.outcomes())[7:])
+    assert outcomes == {("applied", None): 1, ("rejected", "project-exists"): 5}
+    assert not readers.stopped
+
+
+async def test_missing_column_waits_then_stops_the_process_and_makes_no_dead_letter(bench, readers):
+    batch = await bench.batch([record(making.register_user())])
+    async with bench.database.transaction() as session:
+        await session.execute(text("ALTER TABLE users RENAME COLUMN plan_tier TO tier"))
+
+    with pytest.raises(HalfDeployedError, match="squad migrate"):
+        await settler(bench.processor, readers, deploy_seconds=0.2).settle(batch)
+
+    async with bench.database.transaction() as session:
+        await session.execute(text("ALTER TABLE users RENAME COLUMN tier TO plan_tier"))
+    assert await settler(bench.processor, readers).settle(batch) == frozenset()
+    assert await bench.rows("SELECT count(*) FROM users") == [(1,)]
+
+
+async def test_missing_partition_of_the_outbox_is_a_deploy_that_is_half_done(bench, readers):
+    batch = await bench.batch([record(making.register_user())])
+    async with bench.database.transaction() as session:
+        await session.execute(text("SELECT setval('outbox_position', 900000000000000000)"))
+
+    with pytest.raises(HalfDeployedError):
+        await settler(bench.processor, readers, deploy_seconds=0.2).settle(batch)
+
+    assert await bench.rows("SELECT count(*) FROM users") == [(0,)]
+
+
+async def test_killed_connections_are_transient(bench, readers):
+    """Whoever is in a transaction is ended, again and again, at random moments; every batch is applied once."""
+    killer, killed = Bench(Database(url=bench.database.url)), 0
+    for _ in range(60):
+        batch = await bench.batch([record(making.register_user()) for _ in range(5)])
+        settling = asyncio.create_task(settler(bench.processor, readers).settle(batch))
+        for _ in range(3):
+            killed += len(
+                await killer.rows(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                    " AND datname = current_database() AND xact_start IS NOT NULL"
+                )
+            )
+        await settling
+    await killer.database.close()
+
+    assert killed > 20
+    assert not readers.stopped
+    assert await bench.rows("SELECT count(*), sum(version) FROM users") == [(300, 300)]
+    assert await bench.rows("SELECT next_offset FROM checkpoints") == [(300,)]

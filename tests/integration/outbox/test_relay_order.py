@@ -1,0 +1,74 @@
+"""The relay beside writers that were made to break it, and the cursor that they do break."""
+
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import pytest
+from sqlalchemy import text
+
+from db.database import Database
+from outbox.wire import Record
+from tests.relaying import Disturbed, RecordingPublisher, Writers, build_relay, judge, relay_beside
+
+
+@pytest.mark.parametrize("page_rows", [1, 3, 40, 2000])
+async def test_relay_loses_repeats_and_reorders_nothing(database: Database, page_rows: int) -> None:
+    chance = random.Random(page_rows)  # noqa: S311
+
+    async def break_now_and_then(_: Sequence[Record]) -> None:
+        if chance.random() < 0.1:
+            raise Disturbed
+
+    publisher = RecordingPublisher(before=break_now_and_then)
+    relay = await build_relay(database, publisher, page_rows=page_rows)
+    writers = Writers(database=database, publisher=publisher, seed=page_rows)
+
+    await relay_beside(writers, relay.relay_batch)
+
+    verdict = await judge(database, publisher.records)
+    assert verdict.committed > 600
+    assert (verdict.lost, verdict.repeated, verdict.disordered) == (set(), 0, [])
+
+
+async def test_relay_that_dies_before_its_cursor_repeats_but_keeps_the_order(database: Database) -> None:
+    chance = random.Random(7)  # noqa: S311
+
+    async def die_now_and_then(_: Sequence[Record]) -> None:
+        if chance.random() < 0.3:
+            raise Disturbed
+
+    publisher = RecordingPublisher(after=die_now_and_then)
+    relay = await build_relay(database, publisher, page_rows=40)
+
+    await relay_beside(Writers(database=database, publisher=publisher, seed=7), relay.relay_batch)
+
+    verdict = await judge(database, publisher.records)
+    assert verdict.repeated > 0
+    assert (verdict.lost, verdict.disordered) == (set(), [])
+
+
+@dataclass(slots=True)
+class LastPositionRelay:
+    """The cursor that everyone writes first: `position > last`."""
+
+    database: Database
+    publisher: RecordingPublisher
+    last: int = 0
+
+    async def relay_batch(self) -> int:
+        query = text("SELECT position, topic, key, body FROM outbox WHERE position > :last ORDER BY position LIMIT 40")
+        async with self.database.sessions() as session:
+            rows = (await session.execute(query, {"last": self.last})).all()
+        await self.publisher.publish([Record(*row, row=row) for row in rows])
+        self.last = rows[-1].position if rows else self.last
+        return len(rows)
+
+
+async def test_these_writers_break_a_cursor_of_positions(database: Database) -> None:
+    publisher = RecordingPublisher()
+    wrong: Callable[[], Awaitable[int]] = LastPositionRelay(database, publisher).relay_batch
+
+    await relay_beside(Writers(database=database, publisher=publisher, seed=1), wrong)
+
+    assert (await judge(database, publisher.records)).lost
