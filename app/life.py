@@ -5,22 +5,16 @@ import logging
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 from app import broker, wiring
 from app.settings import Settings
+from app.wiring import Kind, Part
 from db.database import Database
 from db.errors import Failure, classify
 from db.processes import ProcessRow, heartbeat_age_seconds
 
 logger = logging.getLogger("squad.process")
-
-
-class Part(Protocol):
-    """A long-lived part: runs until stopped; stopping twice is stopping once."""
-
-    async def run(self) -> None: ...
-    def stop(self) -> None: ...
 
 
 class Heartbeat:
@@ -68,7 +62,7 @@ class Heartbeat:
         self._stopping.set()
 
 
-async def run(settings: Settings, kind: str) -> None:
+async def run(settings: Settings, kind: Kind) -> None:
     """Run a process until SIGTERM or SIGINT.
 
     Args:
@@ -79,17 +73,16 @@ async def run(settings: Settings, kind: str) -> None:
         app.broker.TopicError: the topics do not fit.
         aiokafka.errors.KafkaConnectionError: no broker can be reached.
     """
-    partitions = await broker.check_topics(settings)
-    async with wiring.open_database(settings) as database:
-        parts, describe = wiring.build(settings, kind, database, partitions)
+    await broker.check_topics(settings)
+    async with wiring.open_process(settings, kind) as process, wiring.open_database(settings) as database:
         heartbeat = Heartbeat(
             database=database,
             kind=kind,
             interval_seconds=settings.heartbeat_interval_seconds,
-            describe=describe,
+            describe=lambda: {subject: show() for subject, show in process.describe.items()},
         )
         logger.info("%s started", kind)
-        await _run_together(parts, heartbeat)
+        await _run_together(process.parts, heartbeat)
     logger.info("%s stopped", kind)
 
 
@@ -113,7 +106,7 @@ async def _run_together(parts: list[Part], heartbeat: Heartbeat) -> None:
             loop.remove_signal_handler(number)
 
 
-async def heartbeat_age(settings: Settings, kind: str) -> float | None:
+async def heartbeat_age(settings: Settings, kind: Kind) -> float | None:
     """Give the seconds since a process of this kind on this host last described itself; `None`: never."""
     async with wiring.open_database(settings) as database, database.sessions() as session:
         return await heartbeat_age_seconds(session, kind)

@@ -24,7 +24,7 @@ class Settings(BaseSettings):
         str, Field(description="PostgreSQL, as `postgresql+asyncpg://user:password@host:port/database`.")
     ] = "postgresql+asyncpg://squad@127.0.0.1:5432/squad"
     database_pool_size: Annotated[
-        PositiveInt, Field(description="Connections of a process at most; lanes + 3 are needed.")
+        PositiveInt, Field(description="Connections of a process at most; lanes + 6 are needed.")
     ] = 10
     database_connect_timeout_seconds: Annotated[
         PositiveFloat, Field(description="How long opening a connection may take.")
@@ -88,6 +88,25 @@ class Settings(BaseSettings):
         PositiveInt, Field(description="How much of a dead letter's value is published; the table has it whole.")
     ] = 900000
 
+    relay_page_max_rows: Annotated[
+        PositiveInt, Field(description="Rows published before the relay's cursor is stored; what a crash repeats.")
+    ] = 2000
+    relay_page_max_bytes: Annotated[PositiveInt, Field(description="The same, in bytes of bodies.")] = 16777216
+    relay_batch_max_bytes: Annotated[
+        PositiveInt, Field(description="Of a batch that the relay sends; at most the topics' max.message.bytes.")
+    ] = 1048576
+    relay_poll_least_seconds: Annotated[
+        PositiveFloat, Field(description="The relay's first wait when nothing is new; doubles up to the next setting.")
+    ] = 0.01
+    relay_poll_most_seconds: Annotated[PositiveFloat, Field(description="The relay's longest wait.")] = 0.5
+    lease_seconds: Annotated[
+        PositiveFloat, Field(description="After which a standby relay takes over from a silent one.")
+    ] = 10
+    lease_renew_seconds: Annotated[PositiveFloat, Field(description="Between the active relay's renewals.")] = 3
+    outbox_days_ahead: Annotated[
+        PositiveInt, Field(description="For how many coming days the outbox has a partition ready.")
+    ] = 3
+
     heartbeat_interval_seconds: Annotated[
         PositiveFloat, Field(description="How often a process describes itself in the table `processes`.")
     ] = 3
@@ -126,8 +145,12 @@ class Settings(BaseSettings):
             raise SettingsError(
                 f"{variable('heartbeat_seconds')}: must be at most a third of {variable('session_seconds')}"
             )
-        if self.database_pool_size < self.lanes + 3:
-            raise SettingsError(f"{variable('database_pool_size')}: must be at least {variable('lanes')} + 3")
+        if self.lease_renew_seconds > self.lease_seconds / 2:
+            raise SettingsError(
+                f"{variable('lease_renew_seconds')}: must be at most half of {variable('lease_seconds')}"
+            )
+        if self.database_pool_size < self.lanes + 6:
+            raise SettingsError(f"{variable('database_pool_size')}: must be at least {variable('lanes')} + 6")
 
     def topic(self, name: Literal["commands", "events", "outcomes", "dead-letters"]) -> str:
         """Give a topic's full name."""

@@ -1,8 +1,10 @@
 """The one place where parts are built."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from typing import Any
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, assert_never
 
 from app.broker import client_arguments
 from app.settings import Settings
@@ -14,7 +16,105 @@ from consumers.source import Source
 from db.database import Database
 from messages.codec import Limits
 from migrations import run as migrations
+from outbox.lease import Lease
 from outbox.partitions import Partitions
+from outbox.publisher import KafkaPublisher
+from outbox.relay import Relay
+from outbox.wake import Listener, Notifier, Wake
+
+Kind = Literal["consumer", "relay", "all"]
+"""What a process is: a consumer, a relay, or both."""
+
+
+class Part(Protocol):
+    """A long-lived part: runs until stopped; stopping twice is stopping once."""
+
+    async def run(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The parts of a process.
+
+    Args:
+        parts: each runs until it is stopped.
+        describe: give what the process shows of itself, by subject.
+    """
+
+    parts: list[Part] = field(default_factory=list)
+    describe: dict[str, Callable[[], Any]] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def open_process(settings: Settings, kind: Kind) -> AsyncIterator[Process]:
+    """Give a process, whose connections are closed at the end.
+
+    Args:
+        settings: of the process.
+        kind: which parts it has.
+    """
+    async with AsyncExitStack() as resources:
+        database = await resources.enter_async_context(open_database(settings))
+        process, wake = Process(), Wake()
+        match kind:
+            case "consumer":
+                notifier = Notifier(database=database)
+                process.parts.append(notifier)
+                _add_consumer(process, settings, database, notifier.notify)
+            case "relay":
+                await _add_relay(process, settings, database, wake, resources)
+            case "all":
+                _add_consumer(process, settings, database, wake.set)
+                await _add_relay(process, settings, database, wake, resources)
+            case _:
+                assert_never(kind)
+        yield process
+
+
+def _add_consumer(process: Process, settings: Settings, database: Database, on_applied: Callable[[], None]) -> None:
+    source = build_source(settings, database)
+
+    def wake_relay(_: Counter[str]) -> None:
+        on_applied()
+
+    consumer = Consumer(
+        source=source,
+        processor=build_processor(settings, database),
+        lanes=settings.lanes,
+        on_applied=wake_relay,
+        deploy_seconds=settings.deploy_wait_seconds,
+    )
+    process.parts.append(consumer)
+    process.describe["applied"] = lambda: dict(consumer.counts)
+    process.describe["positions"] = lambda: {str(each): offset for each, offset in source.positions.items()}
+    process.describe["stopped"] = lambda: {str(each): why for each, why in source.stopped.items()}
+
+
+async def _add_relay(
+    process: Process, settings: Settings, database: Database, wake: Wake, resources: AsyncExitStack
+) -> None:
+    publisher = KafkaPublisher(client=client_arguments(settings), batch_bytes=settings.relay_batch_max_bytes)
+    resources.push_async_callback(publisher.close)
+    lease = Lease(
+        database=database,
+        name="relay-0",
+        ttl_seconds=settings.lease_seconds,
+        renew_seconds=settings.lease_renew_seconds,
+    )
+    relay = Relay(
+        database=database,
+        publisher=publisher,
+        lease=lease,
+        wake=wake,
+        page_rows=settings.relay_page_max_rows,
+        page_bytes=settings.relay_page_max_bytes,
+        poll_least_seconds=settings.relay_poll_least_seconds,
+        poll_most_seconds=settings.relay_poll_most_seconds,
+    )
+    partitions = Partitions(database=database, days_ahead=settings.outbox_days_ahead)
+    process.parts.extend([relay, Listener(database=database, wake=wake), partitions])
+    process.describe["leads"] = lambda: lease.is_held
 
 
 def build_database(settings: Settings) -> Database:

@@ -21,8 +21,8 @@ from outbox.waiting import wait_for
 POSITIONS_PER_DAY: Final = 10**10
 
 _EPOCH: Final = date(1970, 1, 1)
-_LOCK: Final = 0x6F7574626F780001
-"""The advisory lock's number: "outbox" in ASCII, then 1."""
+LOCK: Final = 0x6F7574626F780001
+"""The number of maintenance's advisory lock: "outbox" in ASCII, then 1."""
 _NEAR_END: Final = 10**6
 """So close below the target the sequence runs into it by itself: rivals could pass it between check and jump."""
 
@@ -120,7 +120,7 @@ class Partitions:
 
     async def _lock(self, connection: AsyncConnection) -> bool:
         await connection.execute(_SET_LOCK_TIMEOUT, {"milliseconds": self._lock_timeout_milliseconds})
-        return bool(await connection.scalar(_TRY_LOCK, {"lock": _LOCK}))
+        return bool(await connection.scalar(_TRY_LOCK, {"lock": LOCK}))
 
     async def _make_tables(self, connection: AsyncConnection, today: date) -> None:
         attached = set(await connection.scalars(_ATTACHED))

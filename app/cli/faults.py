@@ -1,5 +1,7 @@
 """Errors as an operator reads them."""
 
+from typing import Final
+
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 
 from app.broker import TopicError
@@ -7,25 +9,33 @@ from app.commands import InputError
 from app.settings import SettingsError, variable
 from consumers.failures import HalfDeployedError
 from db.errors import Failure, classify, sqlstate
+from outbox.errors import RefusedRowError, WrongClusterError
 from stack.errors import StackError
 
 
-def explain(error: BaseException) -> tuple[str, bool] | None:
-    """Give what to print for an error, and whether a service could not be reached; `None` for a fault of ours."""
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_UNREACHABLE: Final = 3
+
+
+def explain(error: BaseException) -> tuple[str, int] | None:
+    """Give what to print for an error, and the exit code; `None` for a fault of ours."""
     if isinstance(error, BaseExceptionGroup):
         explained = [each for each in map(explain, error.exceptions) if each is not None]
         return explained[0] if explained else None
+    if isinstance(error, InputError | SettingsError):
+        return str(error), EXIT_USAGE
+    if isinstance(error, TopicError | HalfDeployedError | StackError | RefusedRowError | WrongClusterError):
+        return str(error), EXIT_FAILED
     if isinstance(error, KafkaConnectionError | KafkaTimeoutError):
-        return f"cannot reach Kafka ({variable('kafka_bootstrap_servers')}): {error}", True
-    if isinstance(error, InputError | SettingsError | TopicError | HalfDeployedError | StackError):
-        return str(error), False
+        return f"cannot reach Kafka ({variable('kafka_bootstrap_servers')}): {error}", EXIT_UNREACHABLE
     if isinstance(error, KafkaError):
-        return f"Kafka: {type(error).__name__}: {error}", False
+        return f"Kafka: {type(error).__name__}: {error}", EXIT_FAILED
     failure = classify(error)
     if failure is Failure.TRANSIENT or (sqlstate(error) or "").startswith(("28", "3D")):
-        return f"cannot reach PostgreSQL ({variable('database_url')}): {_first_line(error)}", True
+        return f"cannot reach PostgreSQL ({variable('database_url')}): {_first_line(error)}", EXIT_UNREACHABLE
     if failure is Failure.HALF_DEPLOYED:
-        return f"the schema does not fit, run `squad migrate`: {_first_line(error)}", False
+        return f"the schema does not fit, run `squad migrate`: {_first_line(error)}", EXIT_FAILED
     return None
 
 

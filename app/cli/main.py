@@ -5,11 +5,8 @@ import sys
 
 import typer
 
+from app import logs
 from app.cli import running, sending, setup, stack, tailing
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_UNREACHABLE = 3
 
 app = typer.Typer(
     name="squad",
@@ -25,6 +22,7 @@ for part in (stack.app, running.app, sending.app, tailing.app, setup.app):
 
 def main() -> None:
     """Run `squad`; exit codes: 0 done, 1 failed, 2 usage, 3 cannot reach a service, 130 interrupted."""
+    logs.quiet()
     try:
         app()
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -40,6 +38,6 @@ def _report(error: BaseException) -> int:
     explained = explain(error)
     if explained is None:
         raise error
-    text, unreachable = explained
+    text, exit_code = explained
     typer.secho(text, fg=typer.colors.RED, err=True)
-    return EXIT_UNREACHABLE if unreachable else EXIT_FAILED
+    return exit_code

@@ -1,6 +1,6 @@
 """`squad run`, `squad consume`, `squad relay run`, `squad health`: the long-lived processes."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -9,7 +9,7 @@ relay = typer.Typer(help="The relay, which publishes the outbox.", no_args_is_he
 app.add_typer(relay, name="relay")
 
 
-def _run(kind: str) -> None:
+def _run(kind: Literal["consumer", "relay", "all"]) -> None:
     import asyncio
 
     from app import life, logs
@@ -39,10 +39,10 @@ def run_relay() -> None:
 
 @app.command()
 def health(
-    kind: Annotated[str, typer.Argument(help="consumer, relay or all")],
+    kind: Annotated[Literal["consumer", "relay", "all"], typer.Argument(help="Which process.")],
     max_age_seconds: Annotated[float, typer.Option(help="How old the last heartbeat may be.")] = 15,
 ) -> None:
-    """Exit with 0 when a process of this kind on this host has described itself lately (for container health checks)."""
+    """Exit with 0 when a process of this kind on this host described itself lately (for container health checks)."""
     import asyncio
 
     from app import life

@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import psutil
@@ -16,7 +17,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 import stack
-from stack.instances import directory_of, load
+from stack.instances import Instance, directory_of, load
 from stack.local_stack import LocalStack
 from stack.places import cache_directory
 
@@ -34,7 +35,7 @@ sys.stdin.read()
 """
 
 
-def why_not_here():
+def why_not_here() -> str:
     try:
         stack.choose(ENVIRONMENT)
     except stack.StackError as error:
@@ -47,8 +48,7 @@ pytestmark = pytest.mark.skipif(bool(why_not_here()), reason=why_not_here())
 
 @pytest.fixture(scope="module")
 def running():
-    with stack.start(name=NAME, environment=ENVIRONMENT) as found:
-        assert isinstance(found, LocalStack)
+    with start(NAME) as found:
         yield found
 
 
@@ -57,6 +57,12 @@ def name():
     """The name of a second instance, ended whatever happens."""
     yield f"{NAME}-second"
     stack.stop(f"{NAME}-second", environment=ENVIRONMENT)
+
+
+def start(name: str, **options: Any) -> LocalStack:
+    found = stack.start(name=name, environment=ENVIRONMENT, **options)
+    assert isinstance(found, LocalStack)
+    return found
 
 
 @asynccontextmanager
@@ -78,18 +84,18 @@ async def administer(found):
         await client.close()
 
 
-def recorded(name):
+def recorded(name: str) -> Instance | None:
     return load(directory_of(cache_directory(ENVIRONMENT), name))
 
 
-def processes_that_mention(name):
+def processes_that_mention(name: str) -> list[str]:
     """Command lines of the processes that work in this instance's directory, zombies left out."""
     directory = str(directory_of(cache_directory(ENVIRONMENT), name)) + "/"
     lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
     return [line for line in lines if directory in line]
 
 
-def spawn_owner(name):
+def spawn_owner(name: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", START_AND_WAIT, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -157,7 +163,7 @@ async def test_kafka_killed_comes_back_on_its_port_with_its_topics(running):
 
 def test_a_name_in_use_is_an_error_that_names_its_owner(running):
     with pytest.raises(stack.StackError, match=f"in use by process {os.getpid()}"):
-        stack.start(name=running.name, environment=ENVIRONMENT)
+        start(running.name)
 
     assert set(running.pids) == {"postgres", "kafka"}
 
@@ -165,13 +171,15 @@ def test_a_name_in_use_is_an_error_that_names_its_owner(running):
 def test_what_a_killed_owner_left_is_ended_by_the_next_start_and_a_kept_stack_is_joined(running, name):
     left = f"{NAME}-left"
     with spawn_owner(left) as owner:
+        assert owner.stdout is not None
         assert "up\n" in iter(owner.stdout.readline, "")
         owner.kill()
     orphans = recorded(left)
+    assert orphans is not None
     assert orphans.is_running, "the owner's death alone must not have ended them"
 
-    steps = []
-    with stack.start(name=name, keep=True, environment=ENVIRONMENT, progress=steps.append) as kept:
+    steps: list[str] = []
+    with start(name, keep=True, progress=steps.append) as kept:
         pass
 
     assert f"ended {left}, whose owner is gone" in steps
@@ -180,7 +188,7 @@ def test_what_a_killed_owner_left_is_ended_by_the_next_start_and_a_kept_stack_is
     assert processes_that_mention(left) == []
     assert set(running.pids) == {"postgres", "kafka"}, "an instance in use must be left alone"
 
-    with stack.start(name=name, environment=ENVIRONMENT) as joined:
+    with start(name) as joined:
         assert (joined.database_url, joined.pids) == (kept.database_url, kept.pids)
     found = stack.find(name, environment=ENVIRONMENT)
     assert found is not None
@@ -189,7 +197,7 @@ def test_what_a_killed_owner_left_is_ended_by_the_next_start_and_a_kept_stack_is
 
     found.kill_kafka()
     assert stack.find(name, environment=ENVIRONMENT) is None
-    with stack.start(name=name, environment=ENVIRONMENT) as revived:
+    with start(name) as revived:
         assert revived.bootstrap_servers == kept.bootstrap_servers
         assert revived.pids["postgres"] == kept.pids["postgres"]
 
@@ -205,6 +213,7 @@ def test_a_start_cut_off_by_sigterm_leaves_no_process_and_no_directory(name):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         owner.send_signal(signal.SIGTERM)
+        assert owner.stdout is not None
         said = owner.stdout.read()
 
     assert owner.returncode == 128 + signal.SIGTERM
@@ -222,7 +231,7 @@ def test_a_start_cut_off_by_sigterm_leaves_no_process_and_no_directory(name):
 )
 def test_a_start_that_fails_shows_the_end_of_the_log_and_leaves_nothing(name, setting, server):
     with pytest.raises(stack.StackError, match=rf"(?s)^{server}.*nonsense"):
-        stack.start(name=name, environment=ENVIRONMENT, **setting)
+        start(name, **setting)
 
     assert processes_that_mention(name) == []
     assert not directory_of(cache_directory(ENVIRONMENT), name).exists()

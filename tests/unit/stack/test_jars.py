@@ -24,7 +24,7 @@ def pretend_maven(tmp_path: Path, body: str) -> None:
 
 def test_jars_are_fetched_once(tmp_path, environment):
     pretend_maven(tmp_path, COPY)
-    steps = []
+    steps: list[str] = []
     first = ensure_jars(tmp_path, environment=environment, progress=steps.append)
     pretend_maven(tmp_path, "exit 1")
 

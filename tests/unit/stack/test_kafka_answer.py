@@ -34,7 +34,7 @@ def serve_once():
         thread.join(timeout=10)
 
 
-def metadata_answer(*, brokers):
+def metadata_answer(*, brokers: int) -> bytes:
     broker = struct.pack(">ih", 1, 9) + b"127.0.0.1" + struct.pack(">i", 9092)
     body = struct.pack(">ii", 1, brokers) + broker * brokers + struct.pack(">i", 0)
     return struct.pack(">i", len(body)) + body

@@ -1,7 +1,10 @@
 """Locks between processes."""
 
+import fcntl
 import subprocess
 import sys
+
+import pytest
 
 from stack.locks import hold_lock
 
@@ -16,16 +19,13 @@ with hold_lock(Path(sys.argv[1]), "x"):
 
 
 def test_a_lock_is_had_by_one_process_and_freed_when_that_is_killed(tmp_path):
-    with hold_lock(tmp_path, "x"):
-        second = subprocess.Popen(
-            [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        with hold_lock(tmp_path, "y"):
-            pass
-        # It cannot have said anything while we hold the lock, however long it has had.
-        (tmp_path / "released").touch()
-    with second:
-        assert second.stdout.readline() == b"held\n"
-        second.kill()
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with hold_lock(tmp_path, "y"), (tmp_path / "locks" / "x").open() as same, pytest.raises(BlockingIOError):
+            fcntl.flock(same, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        holder.kill()
+
     with hold_lock(tmp_path, "x"):
         pass

@@ -21,7 +21,7 @@ def test_a_free_port_can_be_listened_on_and_lies_below_those_of_outgoing_connect
 def test_a_port_in_use_or_promised_is_not_given(monkeypatch):
     lowest = ports.find_free_port()
     with socket.create_server((ports.LOOPBACK, lowest)):
-        monkeypatch.setattr(ports.random, "randint", lambda _low, _high: lowest)
+        monkeypatch.setattr("stack.ports.random.randint", lambda _low, _high: lowest)
         with pytest.raises(OSError, match="no free port"):
             ports.find_free_port()
 

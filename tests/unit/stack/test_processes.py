@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -34,7 +35,7 @@ def launch(tmp_path):
         processes.end(identity, politely=None, patience_seconds=0)
 
 
-def wait_for_output(path, text):
+def wait_for_output(path: Path, text: str) -> None:
     deadline = time.monotonic() + 10
     while text not in path.read_text():
         assert time.monotonic() < deadline, f"{text!r} never appeared in {path}"

@@ -1,0 +1,98 @@
+"""The plans of the relay's statements on 200,000 rows in 30 partitions, with the relay's own settings."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.database import Database
+from outbox import window
+from outbox.connection import own_connection
+from outbox.partitions import Partitions, first_position
+
+FIRST = datetime(2031, 1, 1, tzinfo=UTC)
+LAST_DAY = first_position((FIRST + timedelta(days=29)).date())
+
+FILL = text(
+    """
+    INSERT INTO outbox (position, txid, time, slot, event_id, topic, key, type, source, body)
+    SELECT :first + day * 10000000000 + n, CAST(CAST(day * 10000 + n AS text) AS xid8), now(), n % 1024,
+           gen_random_uuid(), 'squad.events', 'key', 'type', 'source', decode(repeat('00', 100), 'hex')
+    FROM generate_series(0, 29) day, generate_series(0, 6666) n
+    """
+)
+
+
+@pytest_asyncio.fixture
+async def connection(database: Database) -> AsyncIterator[AsyncConnection]:
+    await Partitions(database=database, days_ahead=29, now=lambda: FIRST).maintain_once()
+    async with own_connection(database) as connection:
+        await connection.execute(FILL, {"first": first_position(FIRST.date())})
+        await connection.execute(text("VACUUM ANALYZE outbox"))
+        for statement in window.SETTINGS:
+            await connection.execute(statement)
+        yield connection
+
+
+async def explain(connection: AsyncConnection, statement: TextClause, **parameters: object) -> dict[str, Any]:
+    """Explain as it runs from the sixth time on: prepared, and with the plan that serves all values."""
+    explained = text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement.text}").bindparams(
+        *statement._bindparams.values()
+    )
+    found = await connection.scalar(explained, parameters)
+    plan: dict[str, Any] = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+    return plan
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+def scans(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [node for node in nodes(plan) if "Scan" in node["Node Type"] and "Relation Name" in node]
+
+
+def blocks(plan: dict[str, Any]) -> int:
+    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+
+NEW = {"previous_xmax": 29 * 10000 + 6600, "previous_xip": [120, 170_500], "current": "900000:900000:"}
+
+
+@pytest.mark.parametrize("statements", [window.WHOLE, window.SLICED], ids=["whole", "sliced"])
+async def test_relay_statements_touch_only_what_is_new(
+    connection: AsyncConnection, statements: window.Statements
+) -> None:
+    slots = {"slot_from": 0, "slot_to": 1000} if statements is window.SLICED else {}
+    place = {"at": LAST_DAY + 1000, **slots}
+    by_txid = [
+        await explain(connection, statements.survey, **NEW, **slots),
+        await explain(connection, statements.fetch_all, **NEW, **slots),
+    ]
+    by_position = [
+        await explain(connection, statements.bound, high=LAST_DAY + 6000, page_rows=500, **place),
+        await explain(connection, statements.bound_by_bytes, high=LAST_DAY + 6000, page_rows=500, page_bytes=1, **place),
+        await explain(connection, statements.fetch, bound=LAST_DAY + 1500, **(NEW | {"previous_xmax": 1}), **place),
+    ]
+    for plan in by_txid:
+        assert {node["Node Type"] for node in scans(plan)} <= {"Index Scan", "Index Only Scan"}
+        assert all("txid" in node["Index Name"] for node in scans(plan))
+        assert blocks(plan) < 400  # of 200,000 rows in some 6,000
+    for plan in by_position:
+        assert {node["Node Type"] for node in scans(plan)} <= {"Index Scan", "Index Only Scan"}
+        assert all("pkey" in node["Index Name"] for node in scans(plan))
+        assert blocks(plan) < 100
+
+
+async def test_snapshot_is_parsed_once_and_not_for_each_row(connection: AsyncConnection) -> None:
+    plan = await explain(connection, window.WHOLE.survey, **NEW)
+    filters = [node["Filter"] for node in nodes(plan) if "Filter" in node]
+    assert filters
+    assert all("pg_snapshot" not in condition for condition in filters), filters
