@@ -14,10 +14,16 @@ from annotated_types import Len, Predicate
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
-    """How a published JSON Schema describes a value that a predicate checks (JSON Schema 2020-12, 7.3 `format`)."""
+class Shape:
+    """How a published JSON Schema describes text that a predicate checks.
 
-    name: str
+    Args:
+        pattern: a regular expression, anchored (JSON Schema 2020-12 validation, 6.3.3).
+        format: a name that the same document knows (7.3).
+    """
+
+    pattern: str | None = None
+    format: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +63,19 @@ def email_key(email: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", email).casefold())
 
 
-Id = Annotated[str, Len(36, 36), Predicate(is_id), Format("uuid")]
+Id = Annotated[str, Len(36, 36), Predicate(is_id), Shape(pattern=f"^{_ID.pattern}$", format="uuid")]
 UserId = Id
 SquadId = Id
 MemberId = Id
 ProjectId = Id
 TaskId = Id
 
-Email = Annotated[str, Len(3, 320), Predicate(is_email), Predicate(is_text), Format("email"), PERSONAL]
+Email = Annotated[str, Len(3, 320), Predicate(is_email), Predicate(is_text), Shape(format="email"), PERSONAL]
 PersonName = Annotated[str, Len(1, 200), Predicate(is_text), PERSONAL]
 Name = Annotated[str, Len(1, 200), Predicate(is_text)]
 Description = Annotated[str, Len(0, 4000), Predicate(is_text)]
 Title = Annotated[str, Len(1, 200), Predicate(is_text)]
-Role = Annotated[str, Len(1, 50), Predicate(is_slug), Format("slug")]
+Role = Annotated[str, Len(1, 50), Predicate(is_slug), Shape(pattern=f"^{_SLUG.pattern}$")]
 
 
 class PlanTier(StrEnum):

@@ -12,7 +12,6 @@ from db.errors import Failure, classify, sqlstate
 from outbox.errors import RefusedRowError, WrongClusterError
 from stack.errors import StackError
 
-
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_UNREACHABLE: Final = 3

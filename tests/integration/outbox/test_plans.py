@@ -3,11 +3,12 @@
 import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
 from sqlalchemy import TextClause, text
+from sqlalchemy.dialects.postgresql.asyncpg import PGCompiler_asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.database import Database
@@ -40,13 +41,20 @@ async def connection(database: Database) -> AsyncIterator[AsyncConnection]:
 
 
 async def explain(connection: AsyncConnection, statement: TextClause, **parameters: object) -> dict[str, Any]:
-    """Explain as it runs from the sixth time on: prepared, and with the plan that serves all values."""
-    explained = text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement.text}").bindparams(
-        *statement._bindparams.values()
-    )
-    found = await connection.scalar(explained, parameters)
+    """Explain as it runs: prepared, with the one plan that serves all values."""
+    compiled = statement.compile(dialect=connection.dialect)
+    names = cast("PGCompiler_asyncpg", compiled).positiontup or []
+    values = ", ".join(literal(parameters[name]) for name in names)
+    await connection.exec_driver_sql(f"PREPARE explained AS {compiled}")
+    explained = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE explained ({values})"
+    found = (await connection.exec_driver_sql(explained)).scalar_one()
+    await connection.exec_driver_sql("DEALLOCATE explained")
     plan: dict[str, Any] = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
     return plan
+
+
+def literal(value: object) -> str:
+    return f"'{{{','.join(map(str, value))}}}'" if isinstance(value, list) else f"'{value}'"
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

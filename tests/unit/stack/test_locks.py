@@ -24,7 +24,7 @@ def test_a_lock_is_had_by_one_process_and_freed_when_that_is_killed(tmp_path):
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
         with hold_lock(tmp_path, "y"), (tmp_path / "locks" / "x").open() as same, pytest.raises(BlockingIOError):
-            fcntl.flock(same, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(same, fcntl.LOCK_SH | fcntl.LOCK_NB)
         holder.kill()
 
     with hold_lock(tmp_path, "x"):
