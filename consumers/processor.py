@@ -63,11 +63,10 @@ class Processor:
         stopwatch = Stopwatch(self.phase_seconds)
         incoming = self._decoder.decode(batch.records)
         stopwatch.done("decode")
-        async with self._database.sessions() as session:
-            async with session.begin():
-                decisions = await self._decide(session, batch, incoming, stopwatch)
-                await self._write(session, batch, decisions, stopwatch)
-            stopwatch.done("commit")
+        async with self._database.transaction() as session:
+            decisions = await self._decide(session, batch, incoming, stopwatch)
+            await self._write(session, batch, decisions, stopwatch)
+        stopwatch.done("commit")
         return decisions.counts
 
     async def _decide(

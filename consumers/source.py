@@ -308,7 +308,7 @@ class Source:
     async def _commit_once(self) -> None:
         if all(self._committed.get(partition) == offset for partition, offset in self._positions.items()):
             return
-        async with self._database.sessions() as session:
+        async with self._database.transaction() as session:
             stored = await checkpoints.load(session, self._group, list(self._positions))
         news = {
             partition: offset

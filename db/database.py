@@ -9,6 +9,8 @@ from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session, sessionmaker
 
+from db.errors import UnreachableError
+
 
 class Database:
     """Builds the engine and the sessions of one PostgreSQL; nothing connects before the first use.
@@ -81,8 +83,16 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """Give a session in a transaction that commits at the end and rolls back on an exception."""
+        """Give a session in a transaction that commits at the end and rolls back on an exception.
+
+        Raises:
+            db.errors.UnreachableError: there is no connection.
+        """
         async with self.sessions() as session, session.begin():
+            try:
+                await session.connection()
+            except Exception as error:
+                raise UnreachableError(str(error)) from error
             yield session
 
     async def close(self) -> None:

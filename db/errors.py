@@ -27,6 +27,10 @@ class Failure(StrEnum):
     """Something about the records: find out which."""
 
 
+class UnreachableError(ConnectionError):
+    """No connection could be had, whatever the server said to that: no record can be at fault."""
+
+
 _TRANSIENT_STATES: Final = frozenset(
     {
         "25006",  # read_only_sql_transaction: a standby, after a failover

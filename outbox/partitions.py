@@ -38,7 +38,6 @@ _ATTACHED: Final = text(
 _JUMP: Final = text(
     "SELECT setval('outbox_position', :target, false) FROM outbox_position WHERE last_value < :target - :near_end"
 ).bindparams(bindparam("target", type_=BigInteger), bindparam("near_end", type_=BigInteger))
-_LIKE: Final = "LIKE outbox INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE"
 
 
 def first_position(day: date) -> int:
@@ -110,7 +109,9 @@ class Partitions:
         async with self._database.engine.begin() as connection:
             if not await self._lock(connection):
                 return False
-            await self._make_tables(connection, today)
+            made = await self._make_tables(connection, today)
+        for name in made:
+            logger.info("partition made name=%s", name)
         # In a transaction of its own: setval is not undone by a rollback, the tables are.
         async with self._database.engine.begin() as connection:
             if not await self._lock(connection):
@@ -122,13 +123,13 @@ class Partitions:
         await connection.execute(_SET_LOCK_TIMEOUT, {"milliseconds": self._lock_timeout_milliseconds})
         return bool(await connection.scalar(_TRY_LOCK, {"lock": LOCK}))
 
-    async def _make_tables(self, connection: AsyncConnection, today: date) -> None:
+    async def _make_tables(self, connection: AsyncConnection, today: date) -> list[str]:
         attached = set(await connection.scalars(_ATTACHED))
-        for ahead in range(self._days_ahead + 1):
-            day = today + timedelta(days=ahead)
-            if partition_name(day) not in attached:
-                await _make_table(connection, day)
-                logger.info("partition made name=%s", partition_name(day))
+        days = [today + timedelta(days=ahead) for ahead in range(self._days_ahead + 1)]
+        missing = [day for day in days if partition_name(day) not in attached]
+        for day in missing:
+            await _make_table(connection, day)
+        return [partition_name(day) for day in missing]
 
     async def _jump(self, connection: AsyncConnection, today: date) -> None:
         if partition_name(today) not in set(await connection.scalars(_ATTACHED)):
@@ -146,7 +147,7 @@ async def _make_table(connection: AsyncConnection, day: date) -> None:
     """
     name, low, high = partition_name(day), first_position(day), first_position(day + timedelta(days=1))
     for statement in (
-        f"CREATE TABLE {name} ({_LIKE})",
+        f"CREATE TABLE {name} (LIKE outbox INCLUDING ALL)",
         f"ALTER TABLE {name} ADD CONSTRAINT {name}_range CHECK (position >= {low} AND position < {high})",
         f"ALTER TABLE outbox ATTACH PARTITION {name} FOR VALUES FROM ({low}) TO ({high})",
         f"ALTER TABLE {name} DROP CONSTRAINT {name}_range",

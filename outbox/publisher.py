@@ -11,6 +11,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
@@ -35,6 +36,10 @@ _Place = tuple[str, int]
 
 _BATCH_OVERHEAD_BYTES: Final = 61
 """The header of a record batch, format 2 (Kafka documentation, 5.3.1)."""
+
+
+_CLOSE_TIMEOUT_SECONDS: Final = 5.0
+"""How long connections may take to close; a broker that hangs may never let them."""
 
 
 class InvalidRecordError(BrokerResponseError):  # type: ignore[misc] # aiokafka has no types
@@ -93,6 +98,7 @@ class KafkaPublisher:
         self._main: AIOKafkaProducer | None = None
         self._single: AIOKafkaProducer | None = None
         self._sent = 0
+        self._is_troubled = False
 
     async def publish(self, records: Sequence[Record]) -> None:
         """Publish records, and return when every one is acknowledged; what is unknown is tried again for ever.
@@ -111,6 +117,9 @@ class KafkaPublisher:
         if remaining:
             await self._give_up_main()
             await self._publish_one_by_one(remaining)
+        if self._is_troubled:
+            self._is_troubled = False
+            logger.info("kafka available again")
 
     async def close(self) -> None:
         """Close the connections; may be called again, and publishing may go on afterwards."""
@@ -229,7 +238,9 @@ class KafkaPublisher:
         return RefusedRowError(position=record.position, topic=record.topic, key=record.key, reason=reason)
 
     async def _wait(self, seconds: float, error: BaseException) -> None:
-        logger.warning("kafka unavailable retry_seconds=%.1f error=%r", seconds, error)
+        level = logging.DEBUG if self._is_troubled else logging.WARNING
+        self._is_troubled = True
+        logger.log(level, "kafka unavailable retry_seconds=%.1f error=%r", seconds, error)
         await asyncio.sleep(seconds)
 
     async def _start(self, *, enable_idempotence: bool) -> AIOKafkaProducer:
@@ -263,7 +274,9 @@ async def _give_up(producer: AIOKafkaProducer) -> None:
     sender = producer._sender.sender_task
     if sender is not None:
         sender.cancel()
-    await producer.client.close()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
+            await producer.client.close()
     while sender is not None and not sender.done():
         sender.cancel()
         await asyncio.wait([sender], timeout=0.1)

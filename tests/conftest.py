@@ -132,4 +132,6 @@ def settings(database_url: str, bootstrap_servers: str) -> Settings:
         consumer_group=f"test-{RUN}-{next(NUMBERS)}",
         session_seconds=3,
         heartbeat_seconds=0.5,
+        # A consumer stopped in the middle of a transaction keeps its locks for so long.
+        idle_in_transaction_timeout_seconds=3,
     )

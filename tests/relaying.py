@@ -24,7 +24,7 @@ TOPIC = "squad.events"
 Disturbance = Callable[[Sequence[Record]], Awaitable[None]]
 
 
-class Disturbed(OSError):
+class DisturbedError(OSError):
     """A connection that broke because a test wanted it to."""
 
 
@@ -165,7 +165,7 @@ class Writers:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._write_late())
             for number in range(12):
-                group.create_task(self._write(random.Random(self._seed * 100 + number)))  # noqa: S311
+                group.create_task(self._write(random.Random(self._seed * 100 + number)))
 
     async def _write(self, chance: random.Random) -> None:
         await self._late_is_in.wait()
@@ -233,5 +233,5 @@ async def relay_beside(writers: Writers, step: Callable[[], Awaitable[int]]) -> 
 async def _try(step: Callable[[], Awaitable[int]]) -> int:
     try:
         return await step()
-    except Disturbed:
+    except DisturbedError:
         return 1

@@ -86,7 +86,9 @@ async def test_relay_statements_touch_only_what_is_new(
     ]
     by_position = [
         await explain(connection, statements.bound, high=LAST_DAY + 6000, page_rows=500, **place),
-        await explain(connection, statements.bound_by_bytes, high=LAST_DAY + 6000, page_rows=500, page_bytes=1, **place),
+        await explain(
+            connection, statements.bound_by_bytes, high=LAST_DAY + 6000, page_rows=500, page_bytes=1, **place
+        ),
         await explain(connection, statements.fetch, bound=LAST_DAY + 1500, **(NEW | {"previous_xmax": 1}), **place),
     ]
     for plan in by_txid:

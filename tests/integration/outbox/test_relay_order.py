@@ -9,16 +9,16 @@ from sqlalchemy import text
 
 from db.database import Database
 from outbox.wire import Record
-from tests.relaying import Disturbed, RecordingPublisher, Writers, leading_relay, judge, relay_beside
+from tests.relaying import DisturbedError, RecordingPublisher, Writers, judge, leading_relay, relay_beside
 
 
 @pytest.mark.parametrize("page_rows", [1, 3, 40, 2000])
 async def test_relay_loses_repeats_and_reorders_nothing(database: Database, page_rows: int) -> None:
-    chance = random.Random(page_rows)  # noqa: S311
+    chance = random.Random(page_rows)
 
     async def break_now_and_then(_: Sequence[Record]) -> None:
         if chance.random() < 0.1:
-            raise Disturbed
+            raise DisturbedError
 
     publisher = RecordingPublisher(before=break_now_and_then)
     async with leading_relay(database, publisher, page_rows=page_rows) as relay:
@@ -30,11 +30,11 @@ async def test_relay_loses_repeats_and_reorders_nothing(database: Database, page
 
 
 async def test_relay_that_dies_before_its_cursor_repeats_but_keeps_the_order(database: Database) -> None:
-    chance = random.Random(7)  # noqa: S311
+    chance = random.Random(7)
 
     async def die_now_and_then(_: Sequence[Record]) -> None:
         if chance.random() < 0.3:
-            raise Disturbed
+            raise DisturbedError
 
     publisher = RecordingPublisher(after=die_now_and_then)
     async with leading_relay(database, publisher, page_rows=40) as relay:
@@ -57,7 +57,7 @@ class LastPositionRelay:
         query = text("SELECT position, topic, key, body FROM outbox WHERE position > :last ORDER BY position LIMIT 40")
         async with self.database.sessions() as session:
             rows = (await session.execute(query, {"last": self.last})).all()
-        await self.publisher.publish([Record(*row, row=row) for row in rows])
+        await self.publisher.publish([Record(row.position, row.topic, row.key, row.body, row) for row in rows])
         self.last = rows[-1].position if rows else self.last
         return len(rows)
 

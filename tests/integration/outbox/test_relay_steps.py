@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import text
 
 from db.database import Database
-from outbox.errors import LeaseLostError, MissingCursorError, RefusedRowError, WrongClusterError
+from outbox.errors import InRecoveryError, LeaseLostError, MissingCursorError, RefusedRowError, WrongClusterError
 from outbox.lease import Lease
 from outbox.relay import Relay
 from outbox.wake import Listener, Notifier, Wake
 from outbox.wire import Record
 from tests.relaying import (
-    Disturbed,
+    DisturbedError,
     RecordingPublisher,
     append_rows,
     execute,
@@ -73,16 +73,16 @@ async def test_relay_that_dies_after_publishing_repeats_the_same_and_loses_nothi
 
     async def die(_: Sequence[Record]) -> None:
         if next(deaths, False):
-            raise Disturbed
+            raise DisturbedError
 
     publisher = RecordingPublisher(after=die)
     await write_rows(database, "a", range(1, 8))
     async with leading_relay(database, publisher, page_rows=3) as relay:
-        with pytest.raises(Disturbed):
+        with pytest.raises(DisturbedError):
             await relay.relay_batch()
         assert (await fetch_cursor(database))["current"] is None
         assert await relay.relay_batch() == 3
-        with pytest.raises(Disturbed):
+        with pytest.raises(DisturbedError):
             await relay.relay_batch()
         assert await relay.pass_once() == 4
 
@@ -183,6 +183,22 @@ async def test_cursor_of_another_cluster_is_refused(database: Database) -> None:
         await execute(database, "DELETE FROM relay_cursors")
         with pytest.raises(MissingCursorError):
             await relay.relay_batch()
+
+
+async def test_standby_is_refused(database: Database) -> None:
+    await write_rows(database, "a", [1])
+    await execute(database, "CREATE FUNCTION public.pg_is_in_recovery() RETURNS boolean RETURN true")
+    await execute(
+        database,
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, pg_catalog', current_database());"
+        " END $$",
+    )
+    await database.close()
+    publisher = RecordingPublisher()
+    async with leading_relay(database, publisher) as relay:
+        with pytest.raises(InRecoveryError):
+            await relay.relay_batch()
+    assert publisher.records == []
 
 
 async def test_relay_runs_until_it_is_stopped_and_leaves_the_lease_free(database: Database) -> None:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 
 
-def run(*command, **environment):
+def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     return subprocess.run(
         command,
@@ -27,31 +27,32 @@ def run(*command, **environment):
     )
 
 
-def add_program(directory, name, body):
+def add_program(directory: Path, name: str, body: str) -> Path:
     program = directory / name
     program.write_text(f"#!/bin/sh\n{body}\n")
     program.chmod(0o755)
     return program
 
 
-def targets():
-    return set(re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split())
+def targets() -> set[str]:
+    (phony,) = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    return set(phony.split())
 
 
-def documented(document):
+def documented(document: Path) -> set[str]:
     """What a document tells people to make, in code."""
     return set(re.findall(r"(?:`|\$ |^)make ([a-z]+)", document.read_text(), re.MULTILINE))
 
 
 @pytest.fixture
-def venv(tmp_path):
+def venv(tmp_path: Path) -> Path:
     """An environment as `make setup` leaves it, empty."""
     (tmp_path / "venv").mkdir()
     (tmp_path / "venv/.installed").touch()
     return tmp_path / "venv"
 
 
-def test_make_alone_shows_every_target():
+def test_make_alone_shows_every_target() -> None:
     shown = run("make")
 
     assert shown.returncode == 0
@@ -59,22 +60,22 @@ def test_make_alone_shows_every_target():
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
-def test_targets_that_documents_name_exist(document):
+def test_targets_that_documents_name_exist(document: Path) -> None:
     assert documented(document) <= targets()
 
 
-def test_what_documents_name_is_found_in_code_only(tmp_path):
+def test_what_documents_name_is_found_in_code_only(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("Please make sure: `make one`.\n\n```\nmake two\n$ make three\n```\n")
 
     assert documented(page) == {"one", "two", "three"}
 
 
-def test_an_installed_environment_is_left_alone(venv):
+def test_an_installed_environment_is_left_alone(venv: Path) -> None:
     assert "install" not in run("make", "-n", "setup", f"VENV={venv}").stdout
 
 
-def test_an_environment_older_than_what_it_is_made_from_is_made_again_by_hash(venv):
+def test_an_environment_older_than_what_it_is_made_from_is_made_again_by_hash(venv: Path) -> None:
     os.utime(venv / ".installed", (0, 0))
 
     planned = run("make", "-n", "setup", f"VENV={venv}").stdout
@@ -84,7 +85,7 @@ def test_an_environment_older_than_what_it_is_made_from_is_made_again_by_hash(ve
     assert "--no-deps --no-build-isolation -e ." in planned
 
 
-def test_a_python_that_does_not_fit_is_refused_with_what_to_do(tmp_path):
+def test_a_python_that_does_not_fit_is_refused_with_what_to_do(tmp_path: Path) -> None:
     old = add_program(tmp_path, "python3", 'if [ "$1" = --version ]; then echo Python 3.10.9; else exit 1; fi')
 
     refused = run("make", "setup", f"PYTHON={old}", f"VENV={tmp_path / 'venv'}")
@@ -96,15 +97,15 @@ def test_a_python_that_does_not_fit_is_refused_with_what_to_do(tmp_path):
     assert not (tmp_path / "venv").exists()
 
 
-def test_the_versions_of_python_are_those_of_the_project():
-    least, most = re.search(r"\(3, (\d+)\) <= .* <= \(3, (\d+)\)", (ROOT / "Makefile").read_text()).groups()
+def test_the_versions_of_python_are_those_of_the_project() -> None:
+    ((least, most),) = re.findall(r"\(3, (\d+)\) <= .* <= \(3, (\d+)\)", (ROOT / "Makefile").read_text())
     supported = SpecifierSet(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"])
 
     versions = [f"3.{minor}" for minor in range(30)]
     assert [each for each in versions if each in supported] == versions[int(least) : int(most) + 1]
 
 
-def test_test_is_every_rule_and_every_test(venv):
+def test_test_is_every_rule_and_every_test(venv: Path) -> None:
     planned = run("make", "-n", "test", f"VENV={venv}", "PYTEST_ARGS=--quiet").stdout.splitlines()
 
     assert planned == [
@@ -116,7 +117,7 @@ def test_test_is_every_rule_and_every_test(venv):
     ]
 
 
-def test_a_broken_rule_fails_the_tests(venv):
+def test_a_broken_rule_fails_the_tests(venv: Path) -> None:
     (venv / "bin").mkdir()
     for program in ("ruff", "mypy", "pytest"):
         add_program(venv / "bin", program, "exit 0")
@@ -126,18 +127,18 @@ def test_a_broken_rule_fails_the_tests(venv):
 
 
 @pytest.mark.parametrize(("target", "variable"), [("demo", "DEMO_ARGS"), ("bench", "BENCH_ARGS")])
-def test_options_reach_the_program(venv, target, variable):
+def test_options_reach_the_program(venv: Path, target: str, variable: str) -> None:
     assert run("make", "-n", target, f"VENV={venv}", f"{variable}=--seconds 5").stdout.endswith(" --seconds 5\n")
 
 
-def test_pinning_without_uv_says_what_to_do(tmp_path):
+def test_pinning_without_uv_says_what_to_do(tmp_path: Path) -> None:
     refused = run("make", "requirements", f"UV={tmp_path / 'uv'}")
 
     assert refused.returncode != 0
     assert "uv is not on the PATH" in refused.stderr
 
 
-def test_continuous_integration_makes_the_tests_from_anywhere_without_input(tmp_path):
+def test_continuous_integration_makes_the_tests_from_anywhere_without_input(tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     add_program(tmp_path, "make", f'echo "$# $* in $PWD, input: $(cat)" > {seen}; exit 3')
 

@@ -19,13 +19,13 @@ ASKED = {
 }
 
 
-def entries(file):
+def entries(file: str) -> list[str]:
     """Each entry of a file on one line."""
     text = (ROOT / f"requirements/{file}.txt").read_text()
     return re.sub(r"\s*\\\n\s*", " ", text).splitlines()
 
 
-def pins(file):
+def pins(file: str) -> dict[str, set[str]]:
     """The pinned versions of each distribution; more than one where they differ by platform."""
     found: dict[str, set[str]] = {}
     for entry in entries(file):
@@ -36,7 +36,7 @@ def pins(file):
 
 
 @pytest.mark.parametrize("file", ASKED)
-def test_every_entry_is_one_version_by_its_hashes_and_names_no_index(file):
+def test_every_entry_is_one_version_by_its_hashes_and_names_no_index(file: str) -> None:
     pinned = re.compile(r"[\w.-]+(\[[\w,-]+\])?==\S+( ; .+?)?( --hash=sha256:[0-9a-f]{64})+")
 
     assert entries(file)
@@ -44,7 +44,7 @@ def test_every_entry_is_one_version_by_its_hashes_and_names_no_index(file):
 
 
 @pytest.mark.parametrize(("file", "asked"), [(file, each) for file, asked in ASKED.items() for each in asked])
-def test_what_the_project_asks_for_is_pinned_to_a_version_that_fits(file, asked):
+def test_what_the_project_asks_for_is_pinned_to_a_version_that_fits(file: str, asked: str) -> None:
     requirement = Requirement(asked)
 
     versions = pins(file)[canonicalize_name(requirement.name)]
@@ -53,7 +53,7 @@ def test_what_the_project_asks_for_is_pinned_to_a_version_that_fits(file, asked)
 
 
 @pytest.mark.parametrize("file", ["runtime", "build"])
-def test_tests_run_on_the_versions_that_are_delivered(file):
+def test_tests_run_on_the_versions_that_are_delivered(file: str) -> None:
     dev = pins("dev")
 
     assert {name: versions for name, versions in pins(file).items() if dev.get(name) != versions} == {}

@@ -13,41 +13,41 @@ FREE = {"bench", "tests"}
 PURE = {"annotated_types"}
 
 
-def contracts():
+def contracts() -> ConfigParser:
     parser = ConfigParser()
     parser.read(ROOT / ".importlinter")
     return parser
 
 
-def rooms():
+def rooms() -> set[str]:
     """The packages at the top level that are part of the application."""
     return {path.parent.name for path in ROOT.glob("*/__init__.py")} - FREE
 
 
-def runtime_distributions():
+def runtime_distributions() -> set[str]:
     names = re.findall(r"^([\w.-]+)", (ROOT / "requirements/runtime.txt").read_text(), re.MULTILINE)
     return {canonicalize_name(name) for name in names}
 
 
-def test_every_room_is_under_the_rules():
+def test_every_room_is_under_the_rules() -> None:
     assert set(contracts()["importlinter"]["root_packages"].split()) == rooms()
 
 
-def test_every_room_has_its_place_among_the_layers():
+def test_every_room_has_its_place_among_the_layers() -> None:
     assert set(re.findall(r"\w+", contracts()["importlinter:contract:rooms"]["layers"])) == rooms()
 
 
-def test_every_room_is_held_to_few_modules_meeting_kafka():
+def test_every_room_is_held_to_few_modules_meeting_kafka() -> None:
     assert set(contracts()["importlinter:contract:kafka"]["source_modules"].split()) == rooms()
 
 
-def test_every_room_is_delivered():
+def test_every_room_is_delivered() -> None:
     hatch = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]
 
     assert set(hatch["build"]["targets"]["wheel"]["packages"]) == rooms()
 
 
-def test_the_domain_may_not_know_any_library_but_one():
+def test_the_domain_may_not_know_any_library_but_one() -> None:
     delivered = runtime_distributions()
     modules = {
         module

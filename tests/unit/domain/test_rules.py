@@ -11,7 +11,7 @@ from domain.reads import Reads
 from domain.rejections import Code, Rejected
 from domain.state import Project, State
 from domain.tables import RULES
-from domain.values import Priority, ProjectStatus, TaskStatus, email_key
+from domain.values import PlanTier, Priority, ProjectStatus, TaskStatus, email_key
 from messages import ids
 from tests import making
 from tests.making import NOON, new_id
@@ -43,7 +43,7 @@ def test_registered_user_starts_active_free_and_unverified():
 
     events = decide(state, making.register_user(user_id, email="Ada@Example.org"))
 
-    assert [*events] == [UserRegistered(user_id=user_id, plan_tier="free", registered_at=NOON)]
+    assert [*events] == [UserRegistered(user_id=user_id, plan_tier=PlanTier.FREE, registered_at=NOON)]
     user = state.users[user_id]
     assert (user.email, user.email_key) == ("Ada@Example.org", "ada@example.org")
     assert (user.is_active, user.email_verified, user.plan_tier) == (True, False, "free")

@@ -1,0 +1,83 @@
+"""A database and topics of the demo's own on servers that may have others', made before and removed after."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+from sqlalchemy import make_url, text
+
+from app import broker, wiring
+from app.settings import Settings, variable
+from checker.gathering import Scene
+from db.database import Database
+
+OWN_SETTINGS = ("database_url", "kafka_bootstrap_servers", "topic_prefix", "consumer_group")
+"""What tells one ground from another; processes on it need these in their environment."""
+
+
+@contextmanager
+def open_ground(settings: Settings, *, database_url: str, bootstrap_servers: str) -> Iterator[Settings]:
+    """Give settings whose database is migrated and whose topics exist; both are removed at the end.
+
+    Args:
+        settings: what else the processes are to use.
+        database_url: a database of the server that is to have another one.
+        bootstrap_servers: the brokers.
+    """
+    name = f"demo_{uuid4().hex[:12]}"
+    own = settings.model_copy(
+        update={
+            "database_url": make_url(database_url).set(database=name).render_as_string(hide_password=False),
+            "kafka_bootstrap_servers": bootstrap_servers,
+            "topic_prefix": f"{name}.",
+            "consumer_group": name,
+        }
+    )
+    asyncio.run(_administer(database_url, f"CREATE DATABASE {name}"))
+    try:
+        prepare(own)
+        yield own
+    finally:
+        asyncio.run(_delete_topics(own))
+        asyncio.run(_administer(database_url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def prepare(settings: Settings) -> None:
+    """Bring the schema up to this release and make the topics; what is there already stays."""
+    wiring.migrate(settings)
+    asyncio.run(wiring.make_partitions(settings))
+    asyncio.run(broker.create_topics(settings))
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Give the variables by which another process finds the same ground."""
+    return {variable(name): str(getattr(settings, name)) for name in OWN_SETTINGS}
+
+
+def scene_of(settings: Settings) -> Scene:
+    """Say to the checker where a run on this ground leaves its traces."""
+    return Scene(
+        database_url=settings.database_url,
+        kafka=broker.client_arguments(settings),
+        group=settings.consumer_group,
+        commands=settings.topic("commands"),
+        events=settings.topic("events"),
+        outcomes=settings.topic("outcomes"),
+        dead_letters=settings.topic("dead-letters"),
+    )
+
+
+async def _administer(url: str, statement: str) -> None:
+    database = Database(url=url, application_name="agent-squad-demo", pool_size=1)
+    try:
+        async with database.engine.connect() as connection:
+            alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await alone.execute(text(statement))
+    finally:
+        await database.close()
+
+
+async def _delete_topics(settings: Settings) -> None:
+    async with broker.open_admin(settings) as admin:
+        await admin.delete_topics([plan.name for plan in broker.plan_topics(settings)])

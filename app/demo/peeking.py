@@ -1,0 +1,30 @@
+"""A glance at a topic every now and then: the newest message, without reading all of them."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from itertools import cycle
+from typing import Final
+
+from app import broker
+from app.broker import KafkaRecord
+from app.settings import Settings
+
+EVERY_SECONDS: Final = 1.0
+
+
+async def peek(settings: Settings, show: Callable[[KafkaRecord], None]) -> None:
+    """Show an event, an outcome and so on in turn, as they come, until cancelled.
+
+    Reading everything would take from what is measured meanwhile, so each glance begins at the topic's end.
+
+    Args:
+        settings: of the run.
+        show: is given a record.
+    """
+    for topic in cycle((settings.topic("events"), settings.topic("outcomes"))):
+        async with aclosing(broker.tail(settings, topic)) as records:
+            async for record in records:
+                show(record)
+                break
+        await asyncio.sleep(EVERY_SECONDS)

@@ -1,0 +1,185 @@
+"""The demonstration from beginning to end: servers, processes, commands, measurements, judgement."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+import stack
+from app import broker, wiring
+from app.demo import latency
+from app.demo.ground import environment_of, open_ground, scene_of
+from app.demo.latency import Latency
+from app.demo.peeking import peek
+from app.demo.processes import Processes
+from app.demo.report import Report
+from app.demo.sending import Sender
+from app.demo.watching import Watch
+from app.demo.workload import Workload
+from app.settings import Settings
+from checker.gathering import gather
+from checker.history import Attempt, History
+from checker.judge import Verdict, judge
+from checker.tally import Tally, count
+
+SOURCE: Final = "/squad-demo"
+
+LOOK_EVERY: Final = 1_000
+"""So many commands are sent between two looks at how far the service is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a demonstration is to do.
+
+    Args:
+        commands: how many records are sent before the latency is measured.
+        seed: of every choice.
+        rate: commands per second while the latency is measured.
+        latency_seconds: for how long.
+    """
+
+    commands: int = 20_000
+    seed: int = 1
+    rate: float = 200
+    latency_seconds: float = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """How long the commands took, apart from those that measured the latency.
+
+    Args:
+        sending_seconds: from the first send to the broker's last acknowledgement.
+        deciding_seconds: from the first send until all were decided and committed.
+        readable: of the commands, how many could be read as such.
+    """
+
+    sending_seconds: float
+    deciding_seconds: float
+    readable: int
+
+    @property
+    def commands_per_second(self) -> float:
+        """Readable commands decided, by the time from the first send until all were."""
+        return self.readable / self.deciding_seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a demonstration found."""
+
+    times: Times
+    latency: Latency
+    tally: Tally
+    verdict: Verdict
+
+
+def run(options: Options, *, settings: Settings, environment: Mapping[str, str], report: Report) -> Result:
+    """Run the demonstration; whatever it started is ended when this returns or raises.
+
+    Args:
+        options: what to do.
+        settings: of the processes, but for the database and topics, which are the demo's own.
+        environment: the process environment, for the servers and the processes.
+        report: is told how it goes.
+
+    Raises:
+        stack.StackError: there are no servers to be had.
+        app.demo.processes.DemoError: consumer or relay ended or does not go on.
+    """
+    with stack.start(name=f"demo-{os.getpid()}", environment=environment, progress=report.step) as servers:
+        report.step("a database and topics of its own: schema, partitions")
+        with open_ground(
+            settings, database_url=servers.database_url, bootstrap_servers=servers.bootstrap_servers
+        ) as own:
+            return _run_on(own, options, environment, report)
+
+
+def _run_on(settings: Settings, options: Options, environment: Mapping[str, str], report: Report) -> Result:
+    directory = Path(tempfile.mkdtemp(prefix="squad-demo-"))
+    with (directory / "history.jsonl").open("w") as file:
+        history = History(file)
+        processes = Processes(
+            {"consumer": ["consume"], "relay": ["relay", "run"]},
+            environment={**environment, **environment_of(settings)},
+            directory=directory,
+        )
+        with processes:
+            report.step(f"consumer and relay run: pids {', '.join(map(str, processes.pids.values()))}")
+            times, measured = asyncio.run(_demonstrate(settings, options, processes, history, report))
+            codes = processes.stop()
+    report.step(f"stopped: {', '.join(f'{name} with exit code {code}' for name, code in codes.items())}")
+    result = _judge(settings, history.attempts, times, measured, report)
+    if result.verdict.passed:
+        shutil.rmtree(directory)
+    else:
+        report.step(f"history and logs are kept in {directory}")
+    return result
+
+
+async def _demonstrate(
+    settings: Settings, options: Options, processes: Processes, history: History, report: Report
+) -> tuple[Times, Latency]:
+    workload = Workload(count=options.commands, seed=options.seed, source=SOURCE, time=datetime.now(UTC))
+    async with (
+        broker.open_producer(settings) as producer,
+        wiring.open_database(settings) as database,
+        asyncio.TaskGroup() as tasks,
+    ):
+        sender = Sender(producer=producer, topic=settings.topic("commands"), history=history)
+        watch = Watch(settings=settings, database=database, processes=processes, on_decided=report.decided)
+        glancing = tasks.create_task(peek(settings, report.show))
+        with report.progress(options.commands):
+            times = await _send_and_wait(workload, sender, watch, report)
+        glancing.cancel()
+        report.step(f"latency: {options.rate:g} commands/s for {options.latency_seconds:g} s")
+        measured = await latency.measure(
+            settings, sender, workload, rate=options.rate, seconds=options.latency_seconds
+        )
+        await sender.flush()
+        await watch.until_decided(history.ends())
+        await watch.until_published()
+    return times, measured
+
+
+async def _send_and_wait(workload: Workload, sender: Sender, watch: Watch, report: Report) -> Times:
+    """Send the users and wait for them, then send the rest and wait for it, as a careful producer would."""
+    users = workload.users()
+    work = workload.work()
+    began = monotonic()
+    sending_seconds = 0.0
+    for part in (users, work):
+        part_began = monotonic()
+        for number, planned in enumerate(part, len(sender.history.attempts) + 1):
+            await sender.send(planned)
+            if number % LOOK_EVERY == 0:
+                report.sent(number)
+                await watch.look()
+        await sender.flush()
+        sending_seconds += monotonic() - part_began
+        report.sent(len(sender.history.attempts))
+        await watch.until_decided(sender.history.ends())
+    return Times(
+        sending_seconds=sending_seconds,
+        deciding_seconds=monotonic() - began,
+        readable=sum(each.id is not None for each in [*users, *work]),
+    )
+
+
+def _judge(
+    settings: Settings, history: Sequence[Attempt], times: Times, measured: Latency, report: Report
+) -> Result:
+    report.step("reading database and topics with fresh clients")
+    began = monotonic()
+    evidence = asyncio.run(gather(scene_of(settings), history))
+    report.step(f"judging {len(evidence.commands.records):,} commands")
+    verdict = judge(evidence)
+    report.step(f"read and judged in {monotonic() - began:.1f} s")
+    return Result(times=times, latency=measured, tally=count(evidence), verdict=verdict)

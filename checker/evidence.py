@@ -1,0 +1,161 @@
+"""What a run left behind, as plain data: every record of its topics, and the rows of its tables."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from checker.history import Attempt
+
+Headers = tuple[tuple[str, bytes | None], ...]
+
+
+class Place(NamedTuple):
+    """Where a command's record is on the commands topic."""
+
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.partition}@{self.offset}"
+
+
+class Identity(NamedTuple):
+    """What makes a command the same one."""
+
+    source: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicRecord:
+    """A record as a topic has it."""
+
+    place: Place
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+    def header(self, name: str) -> str | None:
+        """Give the last header of this name as text."""
+        for each, content in reversed(self.headers):
+            if each == name:
+                return None if content is None else content.decode(errors="replace")
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicDump:
+    """A whole topic.
+
+    Args:
+        name: with its prefix.
+        records: in offset order within each partition.
+        begins: by partition, the first offset that is still there.
+    """
+
+    name: str
+    records: Sequence[TopicRecord] = ()
+    begins: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxRow:
+    """A decided command, as the table `inbox` has it."""
+
+    identity: Identity
+    type: str
+    key: str
+    outcome: str
+    revision: int
+    final: bool
+    body: bytes
+    event_ids: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterRow:
+    """A record nobody could apply, as the table `dead_letters` has it."""
+
+    id: str
+    place: Place
+    key: bytes | None
+    value: bytes | None
+    source: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRow:
+    """A message to publish, as the table `outbox` has it; `recorded_at` tells two rows of one event id apart."""
+
+    position: int
+    topic: str
+    event_id: str
+    key: bytes | None
+    body: bytes | None
+    sequence: int | None
+    recorded_at: datetime
+
+
+Rows = Mapping[str, Mapping[str, Any]]
+"""Rows of a domain table by id: the columns that events carry, and nothing else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """The domain's tables, as they are stored or as the events tell them."""
+
+    users: Rows
+    squads: Rows
+    members: Rows
+    projects: Rows
+    tasks: Rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """The database.
+
+    Args:
+        inbox, letters, outbox: their rows, the outbox by position.
+        checkpoints: by partition of the commands topic, the next offset.
+        versions: of every root, by stream.
+        state: the domain's tables.
+    """
+
+    inbox: Sequence[InboxRow]
+    letters: Sequence[LetterRow]
+    outbox: Sequence[OutboxRow]
+    checkpoints: Mapping[int, int]
+    versions: Mapping[str, int]
+    state: State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All that a judgement rests on."""
+
+    history: Sequence[Attempt]
+    commands: TopicDump
+    events: TopicDump
+    outcomes: TopicDump
+    dead_letters: TopicDump
+    tables: Tables
+
+
+def first_by_id(records: Iterable[TopicRecord], id_header: str = "ce_id") -> dict[str, TopicRecord]:
+    """Give the first occurrence of each message, in the order of first occurrences.
+
+    Args:
+        records: of one topic.
+        id_header: which header names the message.
+    """
+    first: dict[str, TopicRecord] = {}
+    for record in records:
+        first.setdefault(record.header(id_header) or f"no {id_header} at {record.place}", record)
+    return first

@@ -1,0 +1,36 @@
+"""What must hold of every run, by name, and where it does not."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Invariant(StrEnum):
+    """The invariants."""
+
+    ACKNOWLEDGED_KEPT = "every acknowledged record is on the commands topic"
+    FAILED_ABSENT = "no record that failed to be sent is on the commands topic"
+    AS_EXPECTED = "every command ended as its producer foresaw"
+
+    DECIDED_ONCE = "every readable command has one inbox row, and every inbox row a command"
+    LETTER_KEPT = "every record that cannot be applied is a dead letter, in the table and on the topic, and no other"
+    ANSWERED = "every readable record has an outcome, and every outcome a command"
+    OUTCOME_STORED = "the outcome on the topic is the one that the inbox has"
+    EFFECT_ONCE = "a command has the events that its outcome lists, and no others"
+    CHECKPOINT_AT_END = "the checkpoints stand behind the last commands"
+
+    PUBLISHED = "every outbox row is on its topic"
+    NOTHING_ADDED = "every record on the topics is in the outbox"
+    REPEATED_ALIKE = "a repeated message is the same in key, body and headers"
+    ONE_PARTITION = "all messages of a key are in one partition"
+    ORDER_KEPT = "messages of a key come first in the order of the outbox"
+    GAPLESS = "the events of a key are numbered 1, 2, 3 … in the order they come"
+    VERSION_REACHED = "a stream's last event has the version of its root row"
+
+    STATE_REBUILT = "the tables are what the events tell"
+
+
+class Fault(NamedTuple):
+    """One place where an invariant does not hold."""
+
+    invariant: Invariant
+    example: str

@@ -1,0 +1,57 @@
+"""Gathers the evidence of a run with clients of its own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from checker.evidence import Evidence
+from checker.history import Attempt
+from checker.tables import read_tables
+from checker.topics import read_topics
+from db.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Where a run took place.
+
+    Args:
+        database_url: its database, which holds nothing else.
+        kafka: arguments for the Kafka client, such as `bootstrap_servers`.
+        group: the consumer group whose checkpoints count.
+        commands, events, outcomes, dead_letters: full names of its topics.
+    """
+
+    database_url: str
+    kafka: Mapping[str, Any]
+    group: str
+    commands: str
+    events: str
+    outcomes: str
+    dead_letters: str
+
+
+async def gather(scene: Scene, history: Sequence[Attempt]) -> Evidence:
+    """Read everything: first the tables, then the topics.
+
+    Args:
+        scene: where the run took place, at rest.
+        history: what its producers recorded.
+
+    Raises:
+        checker.topics.UnfinishedReadError: a topic could not be read to its end.
+    """
+    database = Database(url=scene.database_url, application_name="agent-squad-checker", pool_size=1)
+    try:
+        tables = await read_tables(database.engine, group=scene.group, commands_topic=scene.commands)
+    finally:
+        await database.close()
+    topics = await read_topics(scene.kafka, [scene.commands, scene.events, scene.outcomes, scene.dead_letters])
+    return Evidence(
+        history=history,
+        commands=topics[scene.commands],
+        events=topics[scene.events],
+        outcomes=topics[scene.outcomes],
+        dead_letters=topics[scene.dead_letters],
+        tables=tables,
+    )

@@ -1,0 +1,130 @@
+"""The service on real Kafka and PostgreSQL: topics made, commands sent, processes started and always ended."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import STDOUT, Popen
+from tempfile import TemporaryFile
+from time import monotonic
+
+import pytest
+import pytest_asyncio
+
+from app import broker
+from app.settings import Settings, variable
+from domain.commands import Command
+from messages.codec import encode_command
+from tests.making import NOON, SOURCE, new_id
+
+DEADLINE_SECONDS = 60
+
+
+@pytest_asyncio.fixture
+async def service(settings: Settings) -> AsyncIterator[Settings]:
+    """Settings whose topics exist; they are deleted afterwards."""
+    await broker.create_topics(settings)
+    yield settings
+    async with broker.open_admin(settings) as admin:
+        await admin.delete_topics([plan.name for plan in broker.plan_topics(settings)])
+
+
+async def eventually(what: str, check: Callable[[], Awaitable[bool]], seconds: float = DEADLINE_SECONDS) -> None:
+    """Ask until it is so; fail after a deadline that no healthy machine reaches."""
+    deadline = monotonic() + seconds
+    while not await check():
+        assert monotonic() < deadline, f"not within {seconds} s: {what}"
+        await asyncio.sleep(0.05)
+
+
+async def send(settings: Settings, commands: Iterable[Command], *, ids: Iterable[str] = ()) -> list[str]:
+    """Send commands in order, and return their ids when all are acknowledged."""
+    given = iter(ids)
+    sent = []
+    async with broker.open_producer(settings) as producer:
+        waiting = []
+        for command in commands:
+            command_id = next(given, None) or new_id()
+            key, value, headers = encode_command(command, command_id=command_id, source=SOURCE, time=NOON)
+            waiting.append(await producer.send(settings.topic("commands"), value, key=key, headers=headers))
+            sent.append(command_id)
+        await asyncio.gather(*waiting)
+    return sent
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Give the environment of a process with these settings."""
+    ours = {variable(name): str(getattr(settings, name)) for name in settings.model_fields_set}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SQUAD_")}
+    return kept | ours
+
+
+@contextmanager
+def running(settings: Settings, *arguments: str) -> Iterator["Process"]:
+    """Run `squad` with arguments, in the block; what is left at its end is killed."""
+    process = Process(settings, *arguments)
+    try:
+        yield process
+    except BaseException:
+        process.kill()
+        print(f"squad {' '.join(arguments)} printed:", process.finish()[1])  # noqa: T201 - pytest shows it with the failure
+        raise
+    finally:
+        process.kill()
+        process.close()
+
+
+class Process:
+    """A `squad` process of its own."""
+
+    def __init__(self, settings: Settings, *arguments: str) -> None:
+        program = Path(sys.executable).parent / "squad"
+        # A file, because a pipe nobody reads would stop the process once it is full.
+        self._printed = TemporaryFile("w+")  # noqa: SIM115 - closed with the process
+        self._process = Popen(
+            [program, *arguments], env=environment(settings), stdout=self._printed, stderr=STDOUT, text=True
+        )
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """Forget what it printed."""
+        self._printed.close()
+
+    def pause(self) -> None:
+        """Stop its clock."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on where it was."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def stop(self) -> tuple[int, str]:
+        """Ask it to stop, and give its exit code and what it printed."""
+        self._process.send_signal(signal.SIGTERM)
+        return self.finish()
+
+    def finish(self) -> tuple[int, str]:
+        """Wait for its end, and give its exit code and what it printed."""
+        code = self._process.wait(timeout=DEADLINE_SECONDS)
+        self._printed.seek(0)
+        return code, self._printed.read()
+
+    @property
+    def lives(self) -> bool:
+        """Whether it runs."""
+        return self._process.poll() is None
+
+
+@pytest.fixture
+def no_consumer_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget settings of the developer's shell."""
+    for name in list(os.environ):
+        if name.startswith("SQUAD_"):
+            monkeypatch.delenv(name)

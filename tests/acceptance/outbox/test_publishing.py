@@ -1,0 +1,232 @@
+"""The relay with a real Kafka: order, refusals, failed batches, and deaths between Kafka and the cursor."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.partitioner import DefaultPartitioner
+
+from db.database import Database
+from messages.keys import partition_of
+from outbox.errors import RefusedRowError
+from outbox.publisher import KafkaPublisher
+from outbox.relay import Publisher
+from outbox.wire import Record
+from tests.relaying import DisturbedError, append_rows, leading_relay, write_rows
+
+TopicFactory = Callable[..., Awaitable[str]]
+BuildPublisher = Callable[..., KafkaPublisher]
+
+
+@pytest_asyncio.fixture
+async def build_publisher(bootstrap_servers: str) -> AsyncIterator[BuildPublisher]:
+    built: list[KafkaPublisher] = []
+
+    def build(**settings: Any) -> KafkaPublisher:
+        client = {"bootstrap_servers": bootstrap_servers}
+        built.append(KafkaPublisher(client=client, backoff_first_seconds=0.01, **settings))
+        return built[-1]
+
+    yield build
+    for publisher in built:
+        await publisher.close()
+
+
+@asynccontextmanager
+async def reading(bootstrap_servers: str) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def read_topic(bootstrap_servers: str, topic: str, partitions: int = 3) -> list[ConsumerRecord[bytes, bytes]]:
+    """Give everything on a topic, each partition's in its order."""
+    places = [TopicPartition(topic, number) for number in range(partitions)]
+    records: list[ConsumerRecord[bytes, bytes]] = []
+    async with reading(bootstrap_servers) as consumer, asyncio.timeout(20):
+        consumer.assign(places)
+        ends = await consumer.end_offsets(places)
+        for place in places:
+            consumer.seek(place, 0)
+        while any([await consumer.position(place) < ends[place] for place in places]):
+            for found in (await consumer.getmany(timeout_ms=200)).values():
+                records += found
+    return sorted(records, key=lambda record: (record.partition, record.offset))
+
+
+def sequences(records: Sequence[ConsumerRecord[bytes, bytes]], key: str) -> list[int]:
+    return [int(dict(record.headers)["ce_sequence"]) for record in records if record.key == key.encode()]
+
+
+async def test_records_arrive_in_order_in_the_partition_of_their_key(
+    database: Database, bootstrap_servers: str, topic_factory: TopicFactory, build_publisher: BuildPublisher
+) -> None:
+    topic = await topic_factory(partitions=3)
+    keys = [f"key-{number}" for number in range(10)]
+    for first in range(1, 201, 20):
+        for key in keys:
+            await write_rows(database, key, range(first, first + 20), topic=topic)
+    # Small batches: several for a partition in each page.
+    async with leading_relay(database, build_publisher(batch_bytes=4096), page_rows=700) as relay:
+        assert await relay.pass_once() == 2000
+
+    records = await read_topic(bootstrap_servers, topic)
+    assert {key: sequences(records, key) for key in keys} == {key: list(range(1, 201)) for key in keys}
+    partitioner = DefaultPartitioner()
+    assert all(record.partition == partitioner(record.key, [0, 1, 2], [0, 1, 2]) for record in records)
+    assert dict(records[0].headers)["ce_type"] == b"squad.task-created.v1"
+
+
+async def test_too_large_row_stops_its_partition_and_the_relay(
+    database: Database, bootstrap_servers: str, topic_factory: TopicFactory, build_publisher: BuildPublisher
+) -> None:
+    topic = await topic_factory(partitions=3)
+    elsewhere = next(key for key in "abcdef" if partition_of(key.encode(), 3) != partition_of(b"culprit", 3))
+    async with database.transaction() as session:
+        await append_rows(session, elsewhere, [1], topic=topic)
+        await append_rows(session, "culprit", [1, 2], topic=topic)
+        await append_rows(session, "culprit", [3], topic=topic, body_bytes=5000)
+        await append_rows(session, "culprit", [4], topic=topic)
+        await append_rows(session, elsewhere, [2], topic=topic)
+    async with leading_relay(database, build_publisher(batch_bytes=4096)) as relay:
+        for _ in range(2):
+            with pytest.raises(RefusedRowError, match=r"culprit.*larger than 4096 bytes") as refused:
+                await relay.relay_batch()
+
+    records = await read_topic(bootstrap_servers, topic)
+    assert refused.value.topic == topic
+    assert sequences(records, "culprit") == [1, 2] * 2
+    assert sequences(records, elsewhere) == [1, 2] * 2
+
+
+async def test_row_that_only_the_broker_finds_too_large_is_refused_too(
+    database: Database, bootstrap_servers: str, topic_factory: TopicFactory, build_publisher: BuildPublisher
+) -> None:
+    topic = await topic_factory(partitions=1, max_message_bytes="3000")
+    async with database.transaction() as session:
+        await append_rows(session, "a", [1, 2], topic=topic)
+        await append_rows(session, "a", [3], topic=topic, body_bytes=5000)
+        await append_rows(session, "a", [4], topic=topic)
+    async with leading_relay(database, build_publisher()) as relay:
+        with pytest.raises(RefusedRowError, match="MessageSizeTooLarge"):
+            await relay.relay_batch()
+
+    assert sequences(await read_topic(bootstrap_servers, topic, 1), "a") == [1, 2]
+
+
+async def test_record_that_the_broker_calls_invalid_is_refused(
+    database: Database, topic_factory: TopicFactory, build_publisher: BuildPublisher
+) -> None:
+    topic = await topic_factory(partitions=1, cleanup_policy="compact")
+    await write_rows(database, None, [1], topic=topic)
+    async with leading_relay(database, build_publisher()) as relay:
+        with pytest.raises(RefusedRowError, match="InvalidRecord"):
+            await relay.relay_batch()
+
+
+async def test_rows_of_a_refused_batch_go_one_by_one_and_later_ones_in_batches_again(
+    database: Database, bootstrap_servers: str, topic_factory: TopicFactory, build_publisher: BuildPublisher
+) -> None:
+    topic = await topic_factory(partitions=1, max_message_bytes="3000")
+    await write_rows(database, "a", range(1, 51), topic=topic)
+    async with leading_relay(database, build_publisher()) as relay:
+        assert await relay.pass_once() == 50
+        for number in (51, 52):
+            await write_rows(database, "a", [number], topic=topic)
+            assert await relay.pass_once() == 1
+
+    assert sequences(await read_topic(bootstrap_servers, topic, 1), "a") == list(range(1, 53))
+
+
+async def test_producer_is_renewed_after_so_many_records(
+    database: Database, bootstrap_servers: str, topic_factory: TopicFactory, build_publisher: BuildPublisher
+) -> None:
+    topic = await topic_factory(partitions=1)
+    await write_rows(database, "a", range(1, 41), topic=topic)
+    publisher = build_publisher(records_per_producer=10)
+    producers = set()
+    async with leading_relay(database, publisher, page_rows=4) as relay:
+        while await relay.relay_batch():
+            producers.add(publisher._main)
+
+    assert len(producers) == 4
+    assert sequences(await read_topic(bootstrap_servers, topic, 1), "a") == list(range(1, 41))
+
+
+@dataclass(slots=True)
+class DyingPublisher:
+    """Publishes, and dies before anybody learns of it."""
+
+    publisher: Publisher
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        await self.publisher.publish(records)
+        raise DisturbedError
+
+
+async def test_relay_that_dies_between_kafka_and_its_cursor_repeats_the_same(
+    database: Database, bootstrap_servers: str, topic_factory: TopicFactory, build_publisher: BuildPublisher
+) -> None:
+    topic = await topic_factory(partitions=3)
+    for key in ("a", "b", "c"):
+        await write_rows(database, key, range(1, 11), topic=topic)
+    publisher = build_publisher()
+    async with leading_relay(database, DyingPublisher(publisher), page_rows=8) as relay:
+        with pytest.raises(DisturbedError):
+            await relay.relay_batch()
+    async with leading_relay(database, publisher, page_rows=8) as relay:
+        assert await relay.pass_once() == 30
+
+    records = await read_topic(bootstrap_servers, topic)
+    assert len(records) == 38
+    assert len({(record.key, record.value, tuple(record.headers)) for record in records}) == 30
+    for key in ("a", "b", "c"):
+        assert list(dict.fromkeys(sequences(records, key))) == list(range(1, 11))
+
+
+async def test_batch_without_an_answer_in_time_is_sent_again(
+    database: Database, bootstrap_servers: str, topic_factory: TopicFactory, build_publisher: BuildPublisher
+) -> None:
+    """The first batch's connection swallows the answer, which only the deadline ends."""
+    topic = await topic_factory(partitions=1)
+    await write_rows(database, "a", [1, 2, 3], topic=topic)
+    publisher = build_publisher(batch_timeout_seconds=1.0)
+    async with leading_relay(database, publisher) as relay:
+        await publisher.publish([])
+        main = publisher._main
+        assert main is not None
+        never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        main.client.send = lambda *_, **__: never
+        assert await relay.pass_once() == 3
+        assert publisher._main is not main
+
+    assert sequences(await read_topic(bootstrap_servers, topic, 1), "a") == [1, 2, 3]
+
+
+async def test_publisher_without_a_broker_tries_again_until_it_is_cancelled() -> None:
+    tries: asyncio.Queue[None] = asyncio.Queue()
+
+    def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tries.put_nowait(None)
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        client = {"bootstrap_servers": f"127.0.0.1:{server.sockets[0].getsockname()[1]}"}
+        publisher = KafkaPublisher(client=client, backoff_most_seconds=0.01)
+        record = Record(1, "topic", b"a", b"", row=[None] * 18)
+        waiting = asyncio.ensure_future(publisher.publish([record]))
+        async with asyncio.timeout(20):
+            for _ in range(3):
+                await tries.get()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await publisher.close()
