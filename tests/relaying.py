@@ -1,6 +1,7 @@
 """What the relay's tests share: rows to publish, publishers that record, and writers that try to break the order."""
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -53,6 +54,19 @@ class RecordingPublisher:
     async def wait_until(self, predicate: Callable[[list[Record]], bool]) -> None:
         async with asyncio.timeout(20), self.changed:
             await self.changed.wait_for(lambda: predicate(self.records))
+
+
+class Noted(logging.Handler):
+    """Notes that a log line with some beginning was written."""
+
+    def __init__(self, beginning: str) -> None:
+        super().__init__()
+        self._beginning = beginning
+        self.event = asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage().startswith(self._beginning):
+            self.event.set()
 
 
 async def append_rows(

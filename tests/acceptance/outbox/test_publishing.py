@@ -1,6 +1,7 @@
 """The relay with a real Kafka: order, refusals, failed batches, and deaths between Kafka and the cursor."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.partitioner import DefaultPartitioner
 
 from db.database import Database
@@ -17,7 +20,7 @@ from outbox.errors import RefusedRowError
 from outbox.publisher import KafkaPublisher
 from outbox.relay import Publisher
 from outbox.wire import Record
-from tests.relaying import DisturbedError, append_rows, leading_relay, write_rows
+from tests.relaying import DisturbedError, Noted, append_rows, leading_relay, write_rows
 
 TopicFactory = Callable[..., Awaitable[str]]
 BuildPublisher = Callable[..., KafkaPublisher]
@@ -209,6 +212,33 @@ async def test_batch_without_an_answer_in_time_is_sent_again(
         assert publisher._main is not main
 
     assert sequences(await read_topic(bootstrap_servers, topic, 1), "a") == [1, 2, 3]
+
+
+async def test_unknown_error_is_tried_again_until_it_is_over_and_keeps_the_order(
+    database: Database,
+    bootstrap_servers: str,
+    topic_factory: TopicFactory,
+    build_publisher: BuildPublisher,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two replicas are asked for where there is one, until an operator says that one will do."""
+    topic = await topic_factory(partitions=1, min_insync_replicas="2")
+    await write_rows(database, "a", range(1, 11), topic=topic)
+    noted = Noted("kafka unavailable")
+    monkeypatch.setattr(logging.getLogger("squad.relay"), "handlers", [noted])
+    publisher = build_publisher(batch_timeout_seconds=1, request_timeout_seconds=0.5, backoff_most_seconds=0.1)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    async with leading_relay(database, publisher) as relay, asyncio.TaskGroup() as group:
+        passing = group.create_task(relay.pass_once())
+        async with asyncio.timeout(20):
+            await noted.event.wait()
+        assert not passing.done()
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"min.insync.replicas": "1"})])
+    await admin.close()
+
+    assert passing.result() == 10
+    assert sequences(await read_topic(bootstrap_servers, topic, 1), "a") == list(range(1, 11))
 
 
 async def test_publisher_without_a_broker_tries_again_until_it_is_cancelled() -> None:

@@ -9,7 +9,7 @@ from db.database import Database
 from outbox.errors import LeaseLostError
 from outbox.lease import Lease
 from outbox.relay import Relay
-from tests.relaying import RecordingPublisher, execute, write_rows
+from tests.relaying import Noted, RecordingPublisher, execute, write_rows
 
 EXPIRE = "UPDATE leases SET expires_at = clock_timestamp() - interval '1 s'"
 
@@ -73,22 +73,10 @@ async def test_taking_it_again_starts_an_epoch_that_fences_the_own_past(database
     assert lease.epoch == 2
 
 
-class Follows(logging.Handler):
-    """Notes that a relay has given way."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.noted = asyncio.Event()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.getMessage().startswith("relay follows"):
-            self.noted.set()
-
-
 async def test_running_relay_gives_way_to_who_took_its_lease_and_stands_by(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    follows = Follows()
+    follows = Noted("relay follows")
     monkeypatch.setattr(logging.getLogger("squad.relay"), "handlers", [follows])
     publisher = RecordingPublisher()
     relay = Relay(database=database, publisher=publisher, lease=candidate(database, renew_seconds=0.02))
@@ -98,7 +86,7 @@ async def test_running_relay_gives_way_to_who_took_its_lease_and_stands_by(
         await publisher.wait_until(lambda records: len(records) == 1)
         await execute(database, "UPDATE relay_cursors SET epoch = 2")
         await execute(database, "UPDATE leases SET holder = 'rival', epoch = 2")
-        await follows.noted.wait()
+        await follows.event.wait()
         await write_rows(database, "a", [2])
         assert len(publisher.records) == 1
 

@@ -1,0 +1,156 @@
+"""Commands from the topic to committed rows: the guide's own pattern, our consumer, and the limit."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import perf_counter
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from sqlalchemy import make_url, select
+
+from app import wiring
+from app.settings import Settings
+from bench import limit_sql
+from bench.ground import Ground, fresh_database, reset_checkpoints
+from consumers.consumer import Consumer
+from db.database import Database
+from db.models import Squad, SquadMember, Task, User
+
+
+async def consume_to_end(settings: Settings, database: Database) -> tuple[Counter[str], dict[str, float], float]:
+    """Run our consumer until it has applied what the topic has.
+
+    Returns:
+        Its counts, the seconds by phase, and the seconds from the first batch begun to the last one committed.
+    """
+    processor = wiring.build_processor(settings, database)
+    source = wiring.build_source(settings, database)
+    moments: list[float] = []
+    consumer = Consumer(
+        source=source,
+        processor=processor,
+        lanes=settings.lanes,
+        on_applied=lambda _: moments.append(perf_counter()),
+    )
+    async with _reader(settings) as (reader, partitions):
+        ends = await reader.end_offsets(partitions)
+    running = asyncio.create_task(consumer.run())
+    while not source.positions:
+        await asyncio.sleep(0.001)
+    started = perf_counter()
+    goal = {(each.topic, each.partition): end for each, end in ends.items()}
+    while not (dict(source.positions) == goal and moments):
+        await asyncio.sleep(0.005)
+        if running.done():
+            await running
+    consumer.stop()
+    await running
+    return consumer.counts, dict(processor.phase_seconds), moments[-1] - started
+
+
+async def run_ours(ground: Ground, *, lanes: int) -> dict[str, Any]:
+    """Measure our consumer on a fresh database."""
+    async with fresh_database(ground) as copied:
+        settings = copied.model_copy(update={"lanes": lanes})
+        async with wiring.open_database(settings) as database:
+            await reset_checkpoints(database, settings, ground.first_offsets)
+            counts, phases, seconds = await consume_to_end(settings, database)
+    decided = counts["applied"] + sum(number for name, number in counts.items() if name.startswith("rejected"))
+    return {
+        "commands_per_second": decided / seconds,
+        "counts": dict(counts),
+        "microseconds": {phase: each / decided * 1e6 for phase, each in phases.items()},
+    }
+
+
+async def run_guide(ground: Ground, *, number: int) -> dict[str, Any]:
+    """Measure the guide's own pattern: a session and transaction per command, the offset committed after each."""
+    async with fresh_database(ground) as settings, wiring.open_database(settings) as database:
+        async with _reader(settings, group=settings.consumer_group) as (reader, partitions):
+            _seek(reader, partitions, ground)
+            await reader.getmany(*partitions, timeout_ms=2000, max_records=1)
+            started = perf_counter()
+            for _ in range(number):
+                record = await reader.getone()
+                await _apply_as_the_guide(database, dict(record.headers)["ce_type"], json.loads(record.value))
+                await reader.commit({TopicPartition(record.topic, record.partition): record.offset + 1})
+            seconds = perf_counter() - started
+    return {"commands_per_second": number / seconds, "commands": number}
+
+
+async def _apply_as_the_guide(database: Database, kind: bytes, data: dict[str, Any]) -> None:
+    """Do what the guide's functions do: load, check, change, commit."""
+    async with database.sessions() as session:
+        match kind:
+            case b"squad.create.v1":
+                owner = await session.scalar(select(User).where(User.id == UUID(data["user_id"])))
+                if owner is not None and owner.is_active:
+                    squad = Squad(
+                        id=UUID(data["squad_id"]),
+                        user_id=owner.id,
+                        name=data["name"],
+                        status="active",
+                        created_at=owner.created_at,
+                        version=1,
+                    )
+                    session.add(squad)
+                    await session.flush()
+                    session.add_all(
+                        SquadMember(id=uuid4(), squad_id=squad.id, role=role, created_at=owner.created_at)
+                        for role in data.get("roles", ())
+                    )
+            case b"squad.transfer-ownership.v1":
+                found = await session.scalar(select(Squad).where(Squad.id == UUID(data["squad_id"])))
+                owner = await session.scalar(select(User).where(User.id == UUID(data["new_owner_id"])))
+                if found is not None and owner is not None and owner.is_active:
+                    found.user_id = owner.id
+            case b"squad.complete-task.v1":
+                task = await session.scalar(select(Task).where(Task.id == UUID(data["task_id"])))
+                if task is not None:
+                    task.status = "completed"
+        await session.commit()
+
+
+async def run_limit(ground: Ground, *, batch: int = 500) -> dict[str, Any]:
+    """Measure the limit: the same rows by hand-made statements on bare asyncpg; nothing decided, no outcomes."""
+    async with fresh_database(ground) as settings:
+        url = make_url(settings.database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+        connection = await asyncpg.connect(url)
+        async with _reader(settings) as (reader, partitions):
+            _seek(reader, partitions, ground)
+            await reader.getmany(*partitions, timeout_ms=2000, max_records=1)
+            done, started = 1, perf_counter()
+            while done < ground.commands:
+                found = await reader.getmany(timeout_ms=200, max_records=batch)
+                records = [record for some in found.values() for record in some]
+                await limit_sql.apply(connection, records)
+                done += len(records)
+            seconds = perf_counter() - started
+        await connection.close()
+    return {"commands_per_second": done / seconds}
+
+
+@asynccontextmanager
+async def _reader(
+    settings: Settings, group: str | None = None
+) -> AsyncIterator[tuple[AIOKafkaConsumer, list[TopicPartition]]]:
+    reader = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap_servers, group_id=group, enable_auto_commit=False
+    )
+    await reader.start()
+    try:
+        partitions = [TopicPartition(settings.topic("commands"), number) for number in range(settings.topic_partitions)]
+        reader.assign(partitions)
+        yield reader, partitions
+    finally:
+        await reader.stop()
+
+
+def _seek(reader: AIOKafkaConsumer, partitions: list[TopicPartition], ground: Ground) -> None:
+    for partition in partitions:
+        reader.seek(partition, ground.first_offsets.get(partition.partition, 0))

@@ -1,0 +1,134 @@
+"""Rows of the outbox to acknowledged records: our relay, and bare producers of the same bytes."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from aiokafka import AIOKafkaProducer
+from sqlalchemy import text
+
+from app import broker, wiring
+from app.settings import Settings
+from bench.consuming import consume_to_end
+from bench.ground import Ground, fresh_database, reset_checkpoints
+from db.database import Database
+from messages.keys import partition_of
+from outbox.lease import Lease
+from outbox.publisher import KafkaPublisher
+from outbox.relay import Relay
+from outbox.wire import Record
+
+REWIND = text("UPDATE relay_cursors SET previous = '3:3:', current = NULL, high = NULL, position = 0")
+
+
+class Ready(NamedTuple):
+    """A record as a bare producer takes it, its headers built before the clock starts."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+
+
+class Collecting:
+    """Keeps what the relay would publish, to hand the same bytes to the bare producers."""
+
+    def __init__(self) -> None:
+        self.records: list[Ready] = []
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        """Note the records."""
+        self.records.extend(Ready(each.topic, each.key, each.value, each.headers()) for each in records)
+
+
+def _relay(database: Database, publisher: Any, name: str) -> tuple[Relay, Lease]:  # noqa: ANN401 - either publisher
+    lease = Lease(database=database, name=name)
+    return Relay(database=database, publisher=publisher, lease=lease), lease
+
+
+async def run(ground: Ground) -> dict[str, dict[str, Any]]:
+    """Fill an outbox by our consumer, then measure all three with it, in turn."""
+    async with AsyncExitStack() as resources:
+        settings = await resources.enter_async_context(fresh_database(ground))
+        database = await resources.enter_async_context(wiring.open_database(settings))
+        await reset_checkpoints(database, settings, ground.first_offsets)
+        await consume_to_end(settings, database)
+        relayed, seconds = await _drain(settings, database)
+        records = await _collect(settings)
+        sent = await _timed(_send_each(settings, records))
+        batched = await _timed(_send_batches(settings, records))
+    return {
+        "relay": {"events_per_second": relayed / seconds, "events": relayed},
+        "bare send": {"events_per_second": len(records) / sent, "events": len(records)},
+        "bare send_batch": {"events_per_second": len(records) / batched, "events": len(records)},
+    }
+
+
+async def _drain(settings: Settings, database: Database) -> tuple[int, float]:
+    publisher = KafkaPublisher(client=broker.client_arguments(settings))
+    relay, lease = _relay(database, publisher, "relay-0")
+    await lease.acquire_once()
+    try:
+        started = perf_counter()
+        relayed = await relay.pass_once()
+        seconds = perf_counter() - started
+    finally:
+        await publisher.close()
+        await lease.release()
+    return relayed, seconds
+
+
+async def _collect(settings: Settings) -> list[Ready]:
+    """Read the outbox again from the beginning, into memory."""
+    async with wiring.open_database(settings) as database:
+        async with database.transaction() as session:
+            await session.execute(REWIND)
+        collecting = Collecting()
+        relay, lease = _relay(database, collecting, "relay-0")
+        await lease.acquire_once()
+        await relay.pass_once()
+        await lease.release()
+    return collecting.records
+
+
+async def _timed(work: Any) -> float:  # noqa: ANN401 - a coroutine
+    started = perf_counter()
+    await work
+    return perf_counter() - started
+
+
+async def _send_each(settings: Settings, records: Sequence[Ready]) -> None:
+    async with _producer(settings) as producer:
+        for start in range(0, len(records), 20_000):
+            waiting = [
+                await producer.send(record.topic, record.value, key=record.key, headers=record.headers)
+                for record in records[start : start + 20_000]
+            ]
+            await asyncio.gather(*waiting)
+
+
+async def _send_batches(settings: Settings, records: Sequence[Ready]) -> None:
+    async with _producer(settings) as producer:
+        places: dict[tuple[str, int], list[Ready]] = {}
+        for record in records:
+            partition = partition_of(record.key, settings.topic_partitions)
+            places.setdefault((record.topic, partition), []).append(record)
+        await asyncio.gather(*(_send_to(producer, place, each) for place, each in places.items()))
+
+
+async def _send_to(producer: AIOKafkaProducer, place: tuple[str, int], records: Sequence[Ready]) -> None:
+    batch = producer.create_batch()
+    for record in records:
+        if batch.append(key=record.key, value=record.value, timestamp=None, headers=record.headers) is None:
+            await (await producer.send_batch(batch, place[0], partition=place[1]))
+            batch = producer.create_batch()
+            batch.append(key=record.key, value=record.value, timestamp=None, headers=record.headers)
+    await (await producer.send_batch(batch, place[0], partition=place[1]))
+
+
+def _producer(settings: Settings) -> AIOKafkaProducer:
+    return AIOKafkaProducer(
+        **broker.client_arguments(settings), acks="all", enable_idempotence=True, max_batch_size=1_000_000, linger_ms=5
+    )
