@@ -87,6 +87,15 @@ async def database_url(stack: stacks.Stack, template: str) -> AsyncIterator[str]
     await _administer(stack.database_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest_asyncio.fixture(scope="module")
+async def module_database_url(stack: stacks.Stack, template: str) -> AsyncIterator[str]:
+    """The address of a fresh migrated database that the tests of a module share, because filling it takes long."""
+    name = f"module_{RUN}_{next(NUMBERS)}"
+    await _administer(stack.database_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield _address(stack.database_url, name)
+    await _administer(stack.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest_asyncio.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """A fresh migrated database."""

@@ -1,0 +1,104 @@
+"""The statements of a batch stay index look-ups when the tables are large."""
+
+import json
+
+import pytest_asyncio
+from sqlalchemy import TextClause, text
+
+from consumers import inbox
+from db import load
+from db.database import Database
+
+ROWS = 200_000
+
+FILL = (
+    """
+    INSERT INTO inbox (source, command_id, type, key, correlation_id, payload_hash, outcome, outcome_revision,
+                       outcome_final, outcome_body, event_ids, topic, partition, record_offset, ce_time, decided_at)
+    SELECT '/tests', gen_random_uuid()::text, 't', 'k', 'c', '', 'applied', 1, true, '', '{}', 'commands', 0, n,
+           now(), now()
+    FROM generate_series(1, :rows) n
+    """,
+    """
+    INSERT INTO users (id, email, email_key, name, created_at, version)
+    SELECT gen_random_uuid(), n || '@example.org', n || '@example.org', 'User', now(), 1
+    FROM generate_series(1, :rows) n
+    """,
+    """
+    INSERT INTO squads (id, user_id, name, status, created_at, version)
+    SELECT gen_random_uuid(), id, 'Squad', 'active', now(), 1 FROM users LIMIT :rows
+    """,
+    """
+    INSERT INTO projects (id, squad_id, name, status, created_at)
+    SELECT gen_random_uuid(), id, 'Project', 'active', now() FROM squads LIMIT :rows
+    """,
+    """
+    INSERT INTO tasks (id, squad_id, project_id, title, status, priority, created_at)
+    SELECT gen_random_uuid(), squad_id, id, 'Task', 'pending', 'normal', now() FROM projects LIMIT :rows
+    """,
+)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def large(module_database_url: str):
+    """A database with 200,000 rows in each table that a batch loads from."""
+    database = Database(url=module_database_url)
+    async with database.transaction() as session:
+        for statement in FILL:
+            await session.execute(text(statement), {"rows": ROWS})
+    async with database.engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.execute(text("VACUUM ANALYZE"))
+    yield database
+    await database.close()
+
+
+async def plan(database: Database, statement: TextClause, **parameters):
+    """Give all nodes of a statement's plan, as it runs with these parameters."""
+    async with database.sessions() as session:
+        explained = await session.scalar(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.text}"), parameters)
+        await session.rollback()
+    found = [(explained if isinstance(explained, list) else json.loads(explained))[0]["Plan"]]
+    for node in found:
+        found.extend(node.get("Plans", ()))
+    return found
+
+
+def assert_looks_up_by_index(nodes, index: str) -> None:
+    kinds = {node["Node Type"] for node in nodes}
+    assert "Seq Scan" not in kinds, nodes
+    assert index in {node.get("Index Name") for node in nodes}, nodes
+
+
+async def some(database: Database, query: str, number: int = 500) -> list[str]:
+    async with database.sessions() as session:
+        return [row[0] for row in await session.execute(text(f"{query} LIMIT {number}"))]
+
+
+async def test_known_ids_are_looked_up_by_primary_key(large):
+    ids = await some(large, "SELECT command_id FROM inbox")
+    nodes = await plan(large, inbox.FIND, sources=["/tests"] * 500, command_ids=ids)
+
+    assert_looks_up_by_index(nodes, "pk_inbox")
+    assert nodes[0]["Actual Rows"] == 500
+
+
+async def test_roots_are_locked_by_primary_key_in_sorted_order(large):
+    for table, statement in (("users", load.LOCK_USERS), ("squads", load.LOCK_SQUADS)):
+        ids = await some(large, f"SELECT id::text FROM {table}")
+        writes = [number % 2 == 0 for number in range(500)]
+        nodes = await plan(large, statement, ids=ids, writes=writes)
+
+        assert_looks_up_by_index(nodes, f"pk_{table}")
+        kinds = [node["Node Type"] for node in nodes]
+        assert "Sort" in kinds
+        assert kinds.count("LockRows") == 2
+        assert nodes[0]["Actual Rows"] == 500
+
+
+async def test_parts_and_emails_are_loaded_by_index(large):
+    for table, statement in (("projects", load.SELECT_PROJECTS), ("tasks", load.SELECT_TASKS)):
+        nodes = await plan(large, statement, ids=await some(large, f"SELECT id::text FROM {table}"))
+        assert_looks_up_by_index(nodes, f"pk_{table}")
+    keys = [f"{number}@example.org" for number in range(1, 501)]
+    assert_looks_up_by_index(await plan(large, load.SELECT_EMAIL_KEYS, keys=keys), "uq_users_email_key")
