@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consumers.records import Record
-from db import arrays
-from db.models import DeadLetter
+from db import bulk
 from messages import ids
 from messages.envelope import Envelope
 from messages.refusals import Reason
@@ -23,32 +21,21 @@ DETAIL_CHARACTERS: Final = 2_000
 MAX_KEY_BYTES: Final = 1_024
 """A longer key is not published, only kept in the table: ours have 36 bytes."""
 
-_COLUMNS: Final = arrays.columns_of(
-    DeadLetter.metadata.tables["dead_letters"],
-    [
-        "id",
-        "topic",
-        "partition",
-        "record_offset",
-        "timestamp",
-        "key",
-        "value",
-        "header_names",
-        "header_values",
-        "source",
-        "command_id",
-        "type",
-        "reason",
-        "detail",
-    ],
-)
-
-_INSERT: Final = text(
-    f"""
-    INSERT INTO dead_letters ({arrays.names(_COLUMNS)})
-    SELECT {arrays.selected(_COLUMNS, "x")}
-    FROM {arrays.unnest(_COLUMNS)} AS x({arrays.names(_COLUMNS)})
-    """
+_COLUMNS: Final = (
+    "id",
+    "topic",
+    "partition",
+    "record_offset",
+    "timestamp",
+    "key",
+    "value",
+    "header_names",
+    "header_values",
+    "source",
+    "command_id",
+    "type",
+    "reason",
+    "detail",
 )
 
 
@@ -69,12 +56,7 @@ def storable(content: str) -> str:
 
 async def insert(session: AsyncSession, letters: Sequence[Refused]) -> None:
     """Keep the records whole."""
-    if not letters:
-        return
-    columns = zip(*map(_row, letters), strict=True)
-    await session.execute(
-        _INSERT, {column.name: list(values) for column, values in zip(_COLUMNS, columns, strict=True)}
-    )
+    await bulk.add_rows(session, "dead_letters", _COLUMNS, [_row(letter) for letter in letters])
 
 
 def _row(letter: Refused) -> tuple[object, ...]:
@@ -87,8 +69,8 @@ def _row(letter: Refused) -> tuple[object, ...]:
         datetime.fromtimestamp(record.timestamp / 1000, UTC),
         record.key,
         record.value,
-        arrays.text_array(storable(name) for name, _ in record.headers),
-        arrays.bytes_array(value for _, value in record.headers),
+        [storable(name) for name, _ in record.headers],
+        [value for _, value in record.headers],
         envelope and envelope.source,
         envelope and envelope.id,
         envelope and envelope.type,

@@ -10,7 +10,6 @@ from consumers import dead_letters
 from consumers.dead_letters import Refused
 from consumers.decode import Incoming
 from consumers.inbox import Identity, Known
-from db import arrays
 from domain.commands import Command
 from domain.events import Event
 from domain.given import Given
@@ -209,7 +208,7 @@ class Decisions:
                 outcome.revision,
                 outcome.final,
                 known.outcome_body,
-                arrays.text_array(outcome.event_ids),
+                outcome.event_ids,
                 record.topic,
                 record.partition,
                 record.offset,

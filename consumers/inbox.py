@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import CursorResult, text
+from asyncpg import UniqueViolationError
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db import arrays
-from db.models import InboxCommand
+from db import bulk
 
 
 class RivalError(Exception):
@@ -36,26 +36,23 @@ class Known:
     decided_at: datetime
 
 
-_COLUMNS: Final = arrays.columns_of(
-    InboxCommand.metadata.tables["inbox"],
-    [
-        "source",
-        "command_id",
-        "type",
-        "key",
-        "correlation_id",
-        "payload_hash",
-        "outcome",
-        "outcome_revision",
-        "outcome_final",
-        "outcome_body",
-        "event_ids",
-        "topic",
-        "partition",
-        "record_offset",
-        "ce_time",
-        "decided_at",
-    ],
+_COLUMNS: Final = (
+    "source",
+    "command_id",
+    "type",
+    "key",
+    "correlation_id",
+    "payload_hash",
+    "outcome",
+    "outcome_revision",
+    "outcome_final",
+    "outcome_body",
+    "event_ids",
+    "topic",
+    "partition",
+    "record_offset",
+    "ce_time",
+    "decided_at",
 )
 
 # LIMIT 1 keeps each look-up an index scan, whatever the planner believes about the size of the array or the table.
@@ -67,15 +64,6 @@ FIND: Final = text(
     CROSS JOIN LATERAL (
         SELECT * FROM inbox i WHERE i.source = x.source AND i.command_id = x.command_id LIMIT 1
     ) AS i
-    """
-)
-
-_INSERT: Final = text(
-    f"""
-    INSERT INTO inbox ({arrays.names(_COLUMNS)})
-    SELECT {arrays.selected(_COLUMNS, "x")}
-    FROM {arrays.unnest(_COLUMNS)} AS x({arrays.names(_COLUMNS)})
-    ON CONFLICT DO NOTHING
     """
 )
 
@@ -99,16 +87,12 @@ async def insert(session: AsyncSession, rows: Sequence[tuple[Any, ...]]) -> None
 
     Args:
         session: in the batch's transaction.
-        rows: values in the order of the columns above; `event_ids` as an array literal.
+        rows: values in the order of the columns above.
 
     Raises:
         RivalError: one of them is there already.
     """
-    if not rows:
-        return
-    columns = zip(*sorted(rows, key=lambda row: row[:2]), strict=True)
-    result = await session.execute(
-        _INSERT, {column.name: list(values) for column, values in zip(_COLUMNS, columns, strict=True)}
-    )
-    if isinstance(result, CursorResult) and result.rowcount != len(rows):
-        raise RivalError(f"{len(rows) - result.rowcount} of {len(rows)} commands were decided by another consumer")
+    try:
+        await bulk.add_rows(session, "inbox", _COLUMNS, sorted(rows, key=lambda row: row[:2]))
+    except UniqueViolationError as error:
+        raise RivalError(f"decided by another consumer: {error.detail}") from error

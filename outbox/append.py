@@ -3,43 +3,28 @@
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db import arrays
-from db.models import OutboxRow
+from db import bulk
 from messages.keys import slot_of
 
-_COLUMNS: Final = arrays.columns_of(
-    OutboxRow.metadata.tables["outbox"],
-    [
-        "time",
-        "sequence",
-        "slot",
-        "event_id",
-        "topic",
-        "key",
-        "type",
-        "source",
-        "correlation_id",
-        "causation_id",
-        "traceparent",
-        "dataschema",
-        "content_type",
-        "header_names",
-        "header_values",
-        "body",
-    ],
-)
-
-# The rows get their positions in the order of the arrays: without ORDER BY a plan may number them otherwise.
-_INSERT: Final = text(
-    f"""
-    INSERT INTO outbox ({arrays.names(_COLUMNS)})
-    SELECT {arrays.selected(_COLUMNS, "x")}
-    FROM {arrays.unnest(_COLUMNS)} WITH ORDINALITY AS x({arrays.names(_COLUMNS)}, ordinality)
-    ORDER BY x.ordinality
-    """
+_COLUMNS: Final = (
+    "time",
+    "sequence",
+    "slot",
+    "event_id",
+    "topic",
+    "key",
+    "type",
+    "source",
+    "correlation_id",
+    "causation_id",
+    "traceparent",
+    "dataschema",
+    "content_type",
+    "header_names",
+    "header_values",
+    "body",
 )
 
 
@@ -118,19 +103,16 @@ class Outbox:
         body: bytes | None,
     ) -> None:
         """Add a record that is published with exactly these headers, such as a dead letter."""
-        names = arrays.text_array(name for name, _ in headers)
-        values = arrays.bytes_array(value for _, value in headers)
+        names, values = [name for name, _ in headers], [value for _, value in headers]
         attributes = (None,) * 5
         self._rows.append(
             (time, None, slot_of(key), event_id, topic, key, type, source, *attributes, names, values, body)
         )
 
     async def write(self, session: AsyncSession) -> None:
-        """Insert what was appended, in one statement, and forget it."""
-        if not self._rows:
-            return
-        columns = zip(*self._rows, strict=True)
-        await session.execute(
-            _INSERT, {column.name: list(values) for column, values in zip(_COLUMNS, columns, strict=True)}
-        )
+        """Insert what was appended, in one statement, and forget it.
+
+        COPY numbers rows in the order in which they are sent; an INSERT … SELECT would need an ORDER BY for that.
+        """
+        await bulk.add_rows(session, "outbox", _COLUMNS, self._rows)
         self._rows.clear()

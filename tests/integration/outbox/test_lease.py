@@ -84,12 +84,14 @@ async def test_running_relay_gives_way_to_who_took_its_lease_and_stands_by(
         group.create_task(relay.run())
         await write_rows(database, "a", [1])
         await publisher.wait_until(lambda records: len(records) == 1)
-        await execute(database, "UPDATE relay_cursors SET epoch = 2")
-        await execute(database, "UPDATE leases SET holder = 'rival', epoch = 2")
+        await execute(
+            database,
+            "WITH taken AS (UPDATE leases SET holder = 'rival', epoch = 2) UPDATE relay_cursors SET epoch = 2",
+        )
         await follows.event.wait()
         await write_rows(database, "a", [2])
-        assert len(publisher.records) == 1
+        assert len(set(publisher.positions)) == 1
 
         await execute(database, EXPIRE)
-        await publisher.wait_until(lambda records: len(records) == 2)
+        await publisher.wait_until(lambda _: len(set(publisher.positions)) == 2)
         relay.stop()

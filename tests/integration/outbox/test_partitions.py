@@ -1,14 +1,16 @@
 """Partitions made ahead, and the sequence that jumps into the day's range and never back."""
 
 import asyncio
+import logging
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
 from sqlalchemy import text
 
 from db.database import Database
 from migrations import run as migrations
 from outbox.partitions import LOCK, Partitions, first_position, partition_name
-from tests.relaying import execute, write_rows
+from tests.relaying import Noted, execute, write_rows
 
 TODAY = datetime(2031, 3, 4, 0, 0, 1, tzinfo=UTC)
 
@@ -136,3 +138,14 @@ async def test_positions_never_repeat_or_go_back_while_the_day_changes_again_and
         highest = await session.scalar(text("SELECT max(position) FROM taken"))
     assert repeated == 0
     assert highest >= first_position((TODAY + timedelta(days=19)).date())
+
+
+async def test_maintenance_goes_on_while_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted = Noted("partitions postponed")
+    monkeypatch.setattr(logging.getLogger("squad.relay"), "handlers", [noted])
+    partitions = Partitions(database=Database(url="postgresql+asyncpg://nobody@127.0.0.1:1/nothing"))
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        running = group.create_task(partitions.run())
+        await noted.event.wait()
+        assert not running.done()
+        partitions.stop()

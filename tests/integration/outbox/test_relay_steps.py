@@ -236,11 +236,11 @@ async def test_running_relay_goes_on_after_its_connection_was_killed(database: D
     await write_rows(database, "a", [1, 2])
     async with asyncio.TaskGroup() as group:
         group.create_task(relay.run())
-        await publisher.wait_until(lambda records: len(records) == 4)
+        await publisher.wait_until(lambda records: len(records) >= 4)
         await write_rows(database, "a", [3])
-        await publisher.wait_until(lambda records: len(records) == 5)
+        await publisher.wait_until(lambda _: len(set(publisher.positions)) == 3)
         relay.stop()
-    assert len(set(publisher.positions)) == 3
+    assert publisher.positions[:4] == publisher.positions[:2] * 2
 
 
 async def test_running_relay_stops_at_a_refused_row(database: Database) -> None:

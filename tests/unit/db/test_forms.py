@@ -1,6 +1,8 @@
 """State objects and tables are one description: a column that one side lacks would be lost without a word."""
 
 from dataclasses import fields
+from types import NoneType
+from typing import get_args, get_type_hints
 
 import pytest
 
@@ -34,11 +36,9 @@ def test_every_class_of_the_state_has_a_form():
 
 def test_nullable_columns_and_optional_fields_agree():
     for form in FORMS:
-        for field in fields(form.make):
-            if field.name != "loaded":
-                assert form.table.c[field.name].nullable == ("None" in str(field.type)), (
-                    f"{form.table.name}.{field.name}"
-                )
+        hints = get_type_hints(form.make)
+        for column in form.columns:
+            assert column.nullable == (NoneType in get_args(hints[column.name])), f"{form.table.name}.{column.name}"
 
 
 def test_every_foreign_key_is_indexed_and_restricts():

@@ -1,0 +1,85 @@
+"""Settings: read from the environment only, checked by name, shown without secrets."""
+
+import pytest
+
+from app.settings import PREFIX, Settings, SettingsError, masked, origin, variable
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch):
+    import os
+
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+
+
+def test_defaults_are_those_of_the_design():
+    settings = Settings.load()
+
+    assert (settings.batch_max_commands, settings.batch_max_bytes, settings.lanes) == (500, 4 * 2**20, 2)
+    assert (settings.relay_page_max_rows, settings.relay_page_max_bytes) == (2_000, 16 * 2**20)
+    assert (settings.statement_timeout_seconds, settings.lock_timeout_seconds) == (30, 5)
+    assert (settings.lease_seconds, settings.lease_renew_seconds) == (10, 3)
+    assert (settings.record_max_bytes, settings.record_max_headers, settings.record_max_json_depth) == (2**20, 64, 32)
+    assert (settings.session_seconds, settings.heartbeat_seconds) == (45, 5)
+
+
+def test_environment_wins_and_says_so(monkeypatch):
+    monkeypatch.setenv("SQUAD_LANES", "4")
+    monkeypatch.setenv("SQUAD_COMMAND_SOURCES", "/shop,/admin")
+
+    settings = Settings.load()
+
+    assert (settings.lanes, settings.command_sources) == (4, ("/shop", "/admin"))
+    assert origin(settings, "lanes") == "environment SQUAD_LANES"
+    assert origin(settings, "first_start") == "default"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SQUAD_LANES", "none"),
+        ("SQUAD_LANES", "0"),
+        ("SQUAD_LOCK_TIMEOUT_SECONDS", "-1"),
+        ("SQUAD_FIRST_START", "yesterday"),
+        ("SQUAD_TOPIC_PREFIX", "a b"),
+        ("SQUAD_HEARTBEAT_SECONDS", "20"),
+        ("SQUAD_LEASE_RENEW_SECONDS", "9"),
+        ("SQUAD_DATABASE_POOL_SIZE", "3"),
+        ("SQUAD_DATABASE_URL", "no url with secret"),
+    ],
+)
+def test_what_does_not_fit_is_named_without_its_value(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError, match=name) as refused:
+        Settings.load()
+
+    assert "secret" not in str(refused.value)
+
+
+def test_every_setting_has_a_meaning_and_every_limit_its_unit():
+    units = (
+        "_seconds",
+        "_bytes",
+        "_rows",
+        "_commands",
+        "_headers",
+        "_depth",
+        "_size",
+        "_partitions",
+        "_factor",
+        "_ahead",
+    )
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert field.description.endswith("."), name
+        if field.annotation in (int, float) and name != "lanes":
+            assert name.endswith(units), f"{name} does not say its unit"
+
+
+def test_password_is_never_shown(monkeypatch):
+    monkeypatch.setenv("SQUAD_DATABASE_URL", "postgresql+asyncpg://squad:hush@db/squad")
+
+    assert masked("database_url", Settings.load().database_url) == "postgresql+asyncpg://squad:***@db/squad"
+    assert variable("database_url") == "SQUAD_DATABASE_URL"
