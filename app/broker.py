@@ -1,6 +1,6 @@
 """The broker as an operator sees it: topics made and checked, records tailed, commands sent."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -150,7 +150,7 @@ async def _describe_configs(admin: AIOKafkaAdminClient, topics: Collection[str])
 
 async def tail(
     settings: Settings, topic: str, *, from_beginning: bool = False, to_end: bool = False
-) -> AsyncIterator[KafkaRecord]:
+) -> AsyncGenerator[KafkaRecord, None]:
     """Give a topic's records as they come, outside any group.
 
     Args:

@@ -24,7 +24,7 @@ class Settings(BaseSettings):
         str, Field(description="PostgreSQL, as `postgresql+asyncpg://user:password@host:port/database`.")
     ] = "postgresql+asyncpg://squad@127.0.0.1:5432/squad"
     database_pool_size: Annotated[
-        PositiveInt, Field(description="Connections of a process at most; lanes + 6 are needed.")
+        PositiveInt, Field(description="Connections of a consumer at most, two more than lanes at least.")
     ] = 10
     database_connect_timeout_seconds: Annotated[
         PositiveFloat, Field(description="How long opening a connection may take.")
@@ -149,8 +149,8 @@ class Settings(BaseSettings):
             raise SettingsError(
                 f"{variable('lease_renew_seconds')}: must be at most half of {variable('lease_seconds')}"
             )
-        if self.database_pool_size < self.lanes + 6:
-            raise SettingsError(f"{variable('database_pool_size')}: must be at least {variable('lanes')} + 6")
+        if self.database_pool_size < self.lanes + 2:
+            raise SettingsError(f"{variable('database_pool_size')}: must be at least {variable('lanes')} + 2")
 
     def topic(self, name: Literal["commands", "events", "outcomes", "dead-letters"]) -> str:
         """Give a topic's full name."""

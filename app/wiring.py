@@ -25,6 +25,9 @@ from outbox.wake import Listener, Notifier, Wake
 Kind = Literal["consumer", "relay", "all"]
 """What a process is: a consumer, a relay, or both."""
 
+RELAY_CONNECTIONS = 5
+"""Of a relay: one that reads, one that listens, one for the lease, one for partitions, and one to spare."""
+
 
 class Part(Protocol):
     """A long-lived part: runs until stopped; stopping twice is stopping once."""
@@ -56,17 +59,19 @@ async def open_process(settings: Settings, kind: Kind) -> AsyncIterator[Process]
     """
     async with AsyncExitStack() as resources:
         database = await resources.enter_async_context(open_database(settings))
+        # Connections that the lanes cannot take: a relay that waits for one would lose its lease.
+        own = await resources.enter_async_context(open_database(settings, pool_size=RELAY_CONNECTIONS))
         process, wake = Process(), Wake()
         match kind:
             case "consumer":
-                notifier = Notifier(database=database)
+                notifier = Notifier(database=own)
                 process.parts.append(notifier)
                 _add_consumer(process, settings, database, notifier.notify)
             case "relay":
-                await _add_relay(process, settings, database, wake, resources)
+                await _add_relay(process, settings, own, wake, resources)
             case "all":
                 _add_consumer(process, settings, database, wake.set)
-                await _add_relay(process, settings, database, wake, resources)
+                await _add_relay(process, settings, own, wake, resources)
             case _:
                 assert_never(kind)
         yield process
@@ -117,11 +122,16 @@ async def _add_relay(
     process.describe["leads"] = lambda: lease.is_held
 
 
-def build_database(settings: Settings) -> Database:
-    """Build the database's object; nothing connects yet."""
+def build_database(settings: Settings, *, pool_size: int | None = None) -> Database:
+    """Build the database's object; nothing connects yet.
+
+    Args:
+        settings: where it is, and its timeouts.
+        pool_size: connections at most, in place of the setting.
+    """
     return Database(
         url=settings.database_url,
-        pool_size=settings.database_pool_size,
+        pool_size=pool_size or settings.database_pool_size,
         connect_timeout_seconds=settings.database_connect_timeout_seconds,
         statement_timeout_seconds=settings.statement_timeout_seconds,
         lock_timeout_seconds=settings.lock_timeout_seconds,
@@ -132,9 +142,9 @@ def build_database(settings: Settings) -> Database:
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[Database]:
+async def open_database(settings: Settings, *, pool_size: int | None = None) -> AsyncIterator[Database]:
     """Give the database, closed at the end."""
-    database = build_database(settings)
+    database = build_database(settings, pool_size=pool_size)
     try:
         yield database
     finally:

@@ -75,6 +75,7 @@ async def _drain(settings: Settings, database: Database) -> tuple[int, float]:
         relayed = await relay.pass_once()
         seconds = perf_counter() - started
     finally:
+        await relay.close()
         await publisher.close()
         await lease.release()
     return relayed, seconds
@@ -89,6 +90,7 @@ async def _collect(settings: Settings) -> list[Ready]:
         relay, lease = _relay(database, collecting, "relay-0")
         await lease.acquire_once()
         await relay.pass_once()
+        await relay.close()
         await lease.release()
     return collecting.records
 

@@ -1,6 +1,7 @@
 """What a run left behind, as plain data: every record of its topics, and the rows of its tables."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -54,12 +55,13 @@ class TopicDump:
     Args:
         name: with its prefix.
         records: in offset order within each partition.
-        begins: by partition, the first offset that is still there.
+        begins, ends: by partition, the first offset that is still there, and the one after the last.
     """
 
     name: str
     records: Sequence[TopicRecord] = ()
     begins: Mapping[int, int] = field(default_factory=dict)
+    ends: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,21 @@ class InboxRow:
     body: bytes
     event_ids: tuple[str, ...]
     place: Place
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the body says; nothing, if it cannot be read."""
+        try:
+            found: dict[str, Any] = json.loads(self.body)
+        except ValueError:
+            return {}
+        return found
+
+    @property
+    def code(self) -> str | None:
+        """The code of the rejection or dead letter; absent when applied."""
+        code: str | None = self.told.get("code")
+        return code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,16 +163,3 @@ class Evidence:
     outcomes: TopicDump
     dead_letters: TopicDump
     tables: Tables
-
-
-def first_by_id(records: Iterable[TopicRecord], id_header: str = "ce_id") -> dict[str, TopicRecord]:
-    """Give the first occurrence of each message, in the order of first occurrences.
-
-    Args:
-        records: of one topic.
-        id_header: which header names the message.
-    """
-    first: dict[str, TopicRecord] = {}
-    for record in records:
-        first.setdefault(record.header(id_header) or f"no {id_header} at {record.place}", record)
-    return first

@@ -20,6 +20,7 @@ class Invariant(StrEnum):
 
     PUBLISHED = "every outbox row is on its topic"
     NOTHING_ADDED = "every record on the topics is in the outbox"
+    SENT_AS_STORED = "a message on a topic has the key, body and number of its outbox row"
     REPEATED_ALIKE = "a repeated message is the same in key, body and headers"
     ONE_PARTITION = "all messages of a key are in one partition"
     ORDER_KEPT = "messages of a key come first in the order of the outbox"

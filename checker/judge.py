@@ -8,13 +8,14 @@ from itertools import chain
 from typing import Final
 
 from checker import deciding, histories, publishing, state
+from checker.case import Case
 from checker.evidence import Evidence
 from checker.faults import Fault, Invariant
 
 EXAMPLES: Final = 5
 """How many examples of a broken invariant are told."""
 
-CHECKS: Final[tuple[Callable[[Evidence], Iterator[Fault]], ...]] = (
+CHECKS: Final[tuple[Callable[[Case], Iterator[Fault]], ...]] = (
     *histories.CHECKS,
     *deciding.CHECKS,
     *publishing.CHECKS,
@@ -25,7 +26,7 @@ CHECKS: Final[tuple[Callable[[Evidence], Iterator[Fault]], ...]] = (
 class Result(StrEnum):
     """What a judgement ends with; unknown counts as failed."""
 
-    PASS = "PASS"
+    PASS = "PASS"  # noqa: S105 - not a password
     FAIL = "FAIL"
     UNKNOWN = "UNKNOWN"
 
@@ -67,26 +68,28 @@ class Verdict:
 
 def judge(evidence: Evidence) -> Verdict:
     """Judge a run: pure, over plain data."""
+    case = Case(evidence)
     broken: dict[Invariant, list[str]] = defaultdict(list)
-    for fault in chain.from_iterable(check(evidence) for check in CHECKS):
+    for fault in chain.from_iterable(check(case) for check in CHECKS):
         broken[fault.invariant].append(fault.example)
     findings = tuple(
         Finding(invariant=invariant, count=len(examples), examples=tuple(examples[:EXAMPLES]))
         for invariant, examples in broken.items()
     )
-    gaps = tuple(_find_gaps(evidence))
+    gaps = tuple(_find_gaps(case))
     result = Result.FAIL if findings else Result.UNKNOWN if gaps else Result.PASS
     return Verdict(result=result, findings=findings, gaps=gaps)
 
 
-def _find_gaps(evidence: Evidence) -> Iterator[str]:
+def _find_gaps(case: Case) -> Iterator[str]:
     """Say what is missing without which silence proves nothing."""
+    evidence = case.evidence
     for topic in (evidence.commands, evidence.events, evidence.outcomes, evidence.dead_letters):
         for partition, begin in topic.begins.items():
             if begin > 0:
                 yield f"the first {begin} records of {topic.name}[{partition}] are deleted"
     if not evidence.commands.records:
         yield "no command was sent"
-    unknown = state.find_unknown_types(evidence)
+    unknown = state.find_unknown_types(case)
     if unknown:
         yield f"the checker does not know the events {', '.join(sorted(unknown))}"

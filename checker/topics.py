@@ -26,43 +26,48 @@ async def read_topics(
 
     Raises:
         UnfinishedReadError: the end was not reached in time.
+        aiokafka.errors.KafkaError: a topic is missing, or no broker answers.
     """
-    async with _open(client) as consumer:
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                return await _read(consumer, _partitions(consumer, topics))
-        except TimeoutError:
-            raise UnfinishedReadError(f"{', '.join(topics)} were not read within {timeout_seconds:g} s") from None
+    try:
+        async with asyncio.timeout(timeout_seconds), _open(client, topics) as consumer:
+            return await _read(consumer)
+    except TimeoutError:
+        raise UnfinishedReadError(f"{', '.join(topics)} were not read within {timeout_seconds:g} s") from None
 
 
 async def count_records(client: Mapping[str, Any], topics: Sequence[str]) -> dict[str, int]:
     """Give how many offsets each topic has used, which is at least the number of its records."""
-    async with _open(client) as consumer:
-        ends = await consumer.end_offsets(_partitions(consumer, topics))
     counts = dict.fromkeys(topics, 0)
-    for partition, end in ends.items():
-        counts[partition.topic] += end
+    if topics:
+        async with _open(client, topics) as consumer:
+            for partition, end in (await consumer.end_offsets(consumer.assignment())).items():
+                counts[partition.topic] += end
     return counts
 
 
 @asynccontextmanager
-async def _open(client: Mapping[str, Any]) -> AsyncIterator[AIOKafkaConsumer]:
+async def _open(client: Mapping[str, Any], topics: Sequence[str]) -> AsyncIterator[AIOKafkaConsumer]:
+    """Give a client to which all partitions of the topics are assigned, paused."""
     consumer = AIOKafkaConsumer(
-        **client, enable_auto_commit=False, auto_offset_reset="earliest", isolation_level="read_committed"
+        *topics, **client, enable_auto_commit=False, auto_offset_reset="earliest", isolation_level="read_committed"
     )
     try:
         await consumer.start()
+        consumer.pause(*consumer.assignment())
         yield consumer
     finally:
+        # The client's own coroutine must have had a turn: stopped before, it lets our `stop` end as if cancelled.
+        await asyncio.sleep(0)
         await consumer.stop()
 
 
-async def _read(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> dict[str, TopicDump]:
-    consumer.assign(partitions)
+async def _read(consumer: AIOKafkaConsumer) -> dict[str, TopicDump]:
+    partitions = sorted(consumer.assignment())
     begins = await consumer.beginning_offsets(partitions)
     ends = await consumer.end_offsets(partitions)
     for partition in partitions:
         consumer.seek(partition, begins[partition])
+    consumer.resume(*partitions)
     records: dict[TopicPartition, list[TopicRecord]] = {partition: [] for partition in partitions}
     while await _is_short_of(consumer, ends):
         for partition, run in (await consumer.getmany(timeout_ms=200)).items():
@@ -71,21 +76,11 @@ async def _read(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
         topic: TopicDump(
             name=topic,
             records=[record for partition in partitions if partition.topic == topic for record in records[partition]],
-            begins={partition.partition: begins[partition] for partition in partitions if partition.topic == topic},
+            begins={each.partition: begins[each] for each in partitions if each.topic == topic},
+            ends={each.partition: ends[each] for each in partitions if each.topic == topic},
         )
         for topic in dict.fromkeys(partition.topic for partition in partitions)
     }
-
-
-def _partitions(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[TopicPartition]:
-    """Give the partitions of topics, of which a client knows all until it is assigned some."""
-    found = []
-    for topic in topics:
-        numbers = consumer.partitions_for_topic(topic)
-        if not numbers:
-            raise UnfinishedReadError(f"topic {topic} does not exist")
-        found += [TopicPartition(topic, number) for number in sorted(numbers)]
-    return found
 
 
 async def _is_short_of(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:

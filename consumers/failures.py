@@ -10,17 +10,18 @@
 | anything else | bisected; the culprit's partition is stopped in front of it |
 """
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
 from time import monotonic
 from typing import Protocol
 
-from consumers.backoff import Backoff
 from consumers.checkpoints import FencedError
 from consumers.inbox import RivalError
 from consumers.records import Batch, Partition, Record
 from db.errors import Failure, classify
+from db.waiting import jittered_seconds
 
 logger = logging.getLogger("squad.consumer")
 
@@ -51,7 +52,7 @@ class Settler:
         source: is told what to read again and what to stop.
         on_applied: called with the counts of each committed batch.
         deploy_seconds: how long a missing table, column or partition is waited for.
-        backoff_seconds, backoff_ceiling_seconds: of the attempts after transient failures.
+        backoff_seconds, backoff_most_seconds: of the attempts after transient failures.
     """
 
     def __init__(
@@ -62,14 +63,14 @@ class Settler:
         on_applied: Callable[[Counter[str]], None] = lambda _: None,
         deploy_seconds: float = 60,
         backoff_seconds: float = 0.1,
-        backoff_ceiling_seconds: float = 30,
+        backoff_most_seconds: float = 30,
     ) -> None:
         self._processor = processor
         self._source = source
         self._on_applied = on_applied
         self._deploy_seconds = deploy_seconds
         self._backoff_seconds = backoff_seconds
-        self._backoff_ceiling_seconds = backoff_ceiling_seconds
+        self._backoff_most_seconds = backoff_most_seconds
 
     async def settle(self, batch: Batch) -> frozenset[Partition]:
         """Apply a batch, however long it takes.
@@ -94,7 +95,7 @@ class Settler:
 
     async def _apply_patiently(self, batch: Batch) -> Exception | None:
         """Apply until it is done, the batch is no longer ours, or an error says that the records are at fault."""
-        backoff = Backoff(self._backoff_seconds, self._backoff_ceiling_seconds)
+        waits = jittered_seconds(first_seconds=self._backoff_seconds, most_seconds=self._backoff_most_seconds)
         clashes, since, trouble = 0, monotonic(), ""
         while self._source.is_current(batch):
             try:
@@ -119,10 +120,10 @@ class Settler:
                 if failure != trouble:
                     logger.warning("%s failure, the same records again: %s", failure, _first_line(error))
                     trouble = failure
-                await backoff.wait()
+                await asyncio.sleep(next(waits))
             else:
                 if trouble:
-                    logger.warning("going on after %d attempts in %.1f s", backoff.attempts, monotonic() - since)
+                    logger.warning("going on after %.1f s", monotonic() - since)
                 self._on_applied(counts)
                 return None
         return None

@@ -16,10 +16,10 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from aiokafka.errors import KafkaError
 
 from consumers import checkpoints
-from consumers.backoff import Backoff
 from consumers.records import Batch, Partition, Record
 from db.database import Database
 from db.errors import Failure, classify
+from db.waiting import jittered_seconds
 
 logger = logging.getLogger("squad.source")
 
@@ -205,19 +205,19 @@ class Source:
     # Adoption
 
     async def _adopt_for_ever(self) -> None:
-        backoff = Backoff()
+        waits = jittered_seconds()
         while True:
             await self._changed.wait()
             self._changed.clear()
             try:
                 await self._adopt_once()
-                backoff.reset()
+                waits = jittered_seconds()
             except Exception as error:
                 if not isinstance(error, KafkaError) and classify(error) is not Failure.TRANSIENT:
                     raise
                 logger.warning("cannot load checkpoints, trying again: %s", error)
                 self._changed.set()
-                await backoff.wait()
+                await asyncio.sleep(next(waits))
 
     async def _adopt_once(self) -> None:
         generation = self.generation

@@ -6,16 +6,19 @@ client twice the processor time, most of it in asyncpg's look at every element o
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+_BEGIN: Final = text("SELECT 1")
 
 
 async def add_rows(session: AsyncSession, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
     """Add rows to a table, in order; columns that are not named get their defaults, row by row.
 
     Args:
-        session: in a transaction that has run a statement before: only then has the driver begun it.
+        session: whose transaction it joins.
         table: its name.
         columns: their names, in the order of the values.
         rows: values as the driver takes them; UUIDs may be text. None at all: nothing is sent.
@@ -27,4 +30,7 @@ async def add_rows(session: AsyncSession, table: str, columns: Sequence[str], ro
         return
     connection = await session.connection()
     driver: Any = (await connection.get_raw_connection()).driver_connection
+    if not driver.is_in_transaction():
+        # SQLAlchemy begins with the first statement it sends itself; before that, COPY would commit on its own.
+        await session.execute(_BEGIN)
     await driver.copy_records_to_table(table, columns=columns, records=rows)

@@ -11,12 +11,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import BigInteger, bindparam, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.database import Database
 from db.errors import Failure, classify
-from outbox.waiting import wait_for
+from db.waiting import wait_for
 
 POSITIONS_PER_DAY: Final = 10**10
 
@@ -84,15 +84,15 @@ class Partitions:
         """Maintain until `stop`; what is transient, a lock timeout among it, waits for the next pass.
 
         Raises:
-            DBAPIError: any other database error.
+            SQLAlchemyError: any other database error.
         """
         while not self._stopped.is_set():
             try:
                 await self.maintain_once()
-            except DBAPIError as error:
+            except (SQLAlchemyError, OSError) as error:
                 if classify(error) is not Failure.TRANSIENT:
                     raise
-                logger.warning("partitions postponed error=%s", type(error.orig).__name__)
+                logger.warning("partitions postponed error=%r", error)
             await wait_for(self._stopped, self._interval_seconds)
 
     def stop(self) -> None:

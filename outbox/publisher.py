@@ -24,9 +24,9 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from db.waiting import jittered_seconds
 from messages.keys import partition_of
 from outbox.errors import RefusedRowError
-from outbox.waiting import jittered_seconds
 from outbox.wire import Record
 
 logger = logging.getLogger("squad.relay")
@@ -49,9 +49,6 @@ class InvalidRecordError(BrokerResponseError):  # type: ignore[misc] # aiokafka 
     message = "INVALID_RECORD"
     description = "The record has failed the validation on the broker and hence will be rejected."
 
-
-# aiokafka 0.14 does not know this error, and an unknown one is tried again for ever.
-kafka_errors.setdefault(InvalidRecordError.errno, InvalidRecordError)
 
 _REFUSALS: Final = (MessageSizeTooLargeError, InvalidRecordError, InvalidTimestampError)
 _UNKNOWN: Final = (KafkaError, OSError, TimeoutError)
@@ -84,6 +81,8 @@ class KafkaPublisher:
         backoff_first_seconds: float = 0.1,
         backoff_most_seconds: float = 30,
     ) -> None:
+        # aiokafka 0.14 does not know this error, and an unknown one is tried again for ever.
+        kafka_errors.setdefault(InvalidRecordError.errno, InvalidRecordError)
         self._batch_bytes = batch_bytes
         self._batch_timeout_seconds = batch_timeout_seconds
         self._records_per_producer = records_per_producer

@@ -9,10 +9,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.database import Database
 from db.errors import Failure, classify
+from db.waiting import jittered_seconds, wait_for
 from outbox.errors import InRecoveryError, LeaseLostError
 from outbox.lease import Lease
 from outbox.reader import Page, Reader
-from outbox.waiting import jittered_seconds, wait_for
 from outbox.wake import Wake
 from outbox.wire import Record
 

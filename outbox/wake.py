@@ -8,8 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.database import Database
+from db.waiting import jittered_seconds, wait_for
 from outbox.connection import own_connection
-from outbox.waiting import jittered_seconds, wait_for
 
 CHANNEL: Final = "outbox"
 

@@ -28,7 +28,9 @@ class Record(NamedTuple):
         longer than everything else takes.
         """
         (
-            *_,
+            _,
+            _,
+            _,
             event_id,
             kind,
             source,

@@ -42,9 +42,7 @@ class Latency:
     most_seconds: float
 
 
-async def measure(
-    settings: Settings, sender: Sender, workload: Workload, *, rate: float, seconds: float
-) -> Latency:
+async def measure(settings: Settings, sender: Sender, workload: Workload, *, rate: float, seconds: float) -> Latency:
     """Send commands at a steady rate, each of which causes one event, and read the events beside it.
 
     Args:

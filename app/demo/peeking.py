@@ -10,7 +10,7 @@ from app import broker
 from app.broker import KafkaRecord
 from app.settings import Settings
 
-EVERY_SECONDS: Final = 1.0
+EVERY_SECONDS: Final = 0.5
 
 
 async def peek(settings: Settings, show: Callable[[KafkaRecord], None]) -> None:

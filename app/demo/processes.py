@@ -1,9 +1,11 @@
 """Consumer and relay as processes of their own, ended whatever happens."""
 
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -18,6 +20,16 @@ _ENTRY: Final = "from app.cli.main import main; main()"
 
 class DemoError(Exception):
     """The demonstration cannot go on; the message says why, with the end of the logs."""
+
+
+@contextmanager
+def sigterm_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does, so that everything is ended then too."""
+    previous = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 class Processes:

@@ -21,7 +21,7 @@ from app.demo.processes import Processes
 from app.demo.report import Report
 from app.demo.sending import Sender
 from app.demo.watching import Watch
-from app.demo.workload import Workload
+from app.demo.workload import Planned, Workload
 from app.settings import Settings
 from checker.gathering import gather
 from checker.history import Attempt, History
@@ -113,7 +113,10 @@ def _run_on(settings: Settings, options: Options, environment: Mapping[str, str]
         )
         with processes:
             report.step(f"consumer and relay run: pids {', '.join(map(str, processes.pids.values()))}")
-            times, measured = asyncio.run(_demonstrate(settings, options, processes, history, report))
+            try:
+                times, measured = asyncio.run(_demonstrate(settings, options, processes, history, report))
+            except ExceptionGroup as group:
+                raise _only(group) from group
             codes = processes.stop()
     report.step(f"stopped: {', '.join(f'{name} with exit code {code}' for name, code in codes.items())}")
     result = _judge(settings, history.attempts, times, measured, report)
@@ -124,10 +127,17 @@ def _run_on(settings: Settings, options: Options, environment: Mapping[str, str]
     return result
 
 
+def _only(group: ExceptionGroup[Exception]) -> Exception:
+    """Give what ended a task group: the glances beside the demonstration are no more than that."""
+    error = group.exceptions[-1]
+    return _only(error) if isinstance(error, ExceptionGroup) else error
+
+
 async def _demonstrate(
     settings: Settings, options: Options, processes: Processes, history: History, report: Report
 ) -> tuple[Times, Latency]:
     workload = Workload(count=options.commands, seed=options.seed, source=SOURCE, time=datetime.now(UTC))
+    parts = workload.users(), workload.work()
     async with (
         broker.open_producer(settings) as producer,
         wiring.open_database(settings) as database,
@@ -135,27 +145,25 @@ async def _demonstrate(
     ):
         sender = Sender(producer=producer, topic=settings.topic("commands"), history=history)
         watch = Watch(settings=settings, database=database, processes=processes, on_decided=report.decided)
+        await watch.until_ready()
+        report.step(f"both are ready; sending {options.commands:,} commands")
         glancing = tasks.create_task(peek(settings, report.show))
         with report.progress(options.commands):
-            times = await _send_and_wait(workload, sender, watch, report)
+            times = await _send_and_wait(parts, sender, watch, report)
         glancing.cancel()
-        report.step(f"latency: {options.rate:g} commands/s for {options.latency_seconds:g} s")
-        measured = await latency.measure(
-            settings, sender, workload, rate=options.rate, seconds=options.latency_seconds
-        )
+        report.step(f"measuring latency: {options.rate:g} commands/s for {options.latency_seconds:g} s")
+        measured = await latency.measure(settings, sender, workload, rate=options.rate, seconds=options.latency_seconds)
         await sender.flush()
         await watch.until_decided(history.ends())
         await watch.until_published()
     return times, measured
 
 
-async def _send_and_wait(workload: Workload, sender: Sender, watch: Watch, report: Report) -> Times:
-    """Send the users and wait for them, then send the rest and wait for it, as a careful producer would."""
-    users = workload.users()
-    work = workload.work()
+async def _send_and_wait(parts: Sequence[Sequence[Planned]], sender: Sender, watch: Watch, report: Report) -> Times:
+    """Send each part and wait until it is decided, as a careful producer would: squads need their owners first."""
     began = monotonic()
     sending_seconds = 0.0
-    for part in (users, work):
+    for part in parts:
         part_began = monotonic()
         for number, planned in enumerate(part, len(sender.history.attempts) + 1):
             await sender.send(planned)
@@ -169,13 +177,11 @@ async def _send_and_wait(workload: Workload, sender: Sender, watch: Watch, repor
     return Times(
         sending_seconds=sending_seconds,
         deciding_seconds=monotonic() - began,
-        readable=sum(each.id is not None for each in [*users, *work]),
+        readable=sum(each.id is not None for part in parts for each in part),
     )
 
 
-def _judge(
-    settings: Settings, history: Sequence[Attempt], times: Times, measured: Latency, report: Report
-) -> Result:
+def _judge(settings: Settings, history: Sequence[Attempt], times: Times, measured: Latency, report: Report) -> Result:
     report.step("reading database and topics with fresh clients")
     began = monotonic()
     evidence = asyncio.run(gather(scene_of(settings), history))

@@ -50,9 +50,7 @@ class Sender:
             intended_at=time() if intended_at is None else intended_at,
         )
         try:
-            future = await self._producer.send(
-                self._topic, planned.value, key=planned.key, headers=planned.headers
-            )
+            future = await self._producer.send(self._topic, planned.value, key=planned.key, headers=planned.headers)
         except Exception as error:
             self.history.unknown(number, repr(error))
             raise

@@ -13,7 +13,7 @@ from app.demo.processes import DemoError, Processes
 from app.settings import Settings
 from checker.topics import count_records
 from db.database import Database
-from db.models import Checkpoint, OutboxRow
+from db.models import Checkpoint, Lease, OutboxRow
 
 POLL_SECONDS: Final = 0.1
 PATIENCE_SECONDS: Final = 60.0
@@ -42,6 +42,14 @@ class Watch:
         self._database = database
         self._processes = processes
         self._on_decided = on_decided
+
+    async def until_ready(self) -> None:
+        """Wait until the consumer has every partition and the relay its lease.
+
+        Raises:
+            DemoError: they do not come up, or ended.
+        """
+        await self._until_none(self._unready, "parts to come up")
 
     async def look(self) -> dict[int, int]:
         """Tell how many records were decided; gives, by partition, the offset after the last of them.
@@ -89,18 +97,25 @@ class Watch:
                 )
             await asyncio.sleep(POLL_SECONDS)
 
+    async def _unready(self) -> int:
+        self._processes.check()
+        async with self._database.sessions() as session:
+            leases = await session.scalar(select(func.count()).select_from(Lease)) or 0
+        missing = self._settings.topic_partitions - len(await self._checkpoints())
+        return missing + (leases == 0)
+
     async def _checkpoints(self) -> dict[int, int]:
         statement = select(Checkpoint.partition, Checkpoint.next_offset).where(
             Checkpoint.consumer_group == self._settings.consumer_group,
             Checkpoint.topic == self._settings.topic("commands"),
         )
         async with self._database.sessions() as session:
-            return {partition: next_offset for partition, next_offset in await session.execute(statement)}
+            return {row.partition: row.next_offset for row in await session.execute(statement)}
 
     async def _unpublished(self) -> int:
         self._processes.check()
         statement = select(OutboxRow.topic, func.count()).group_by(OutboxRow.topic)
         async with self._database.sessions() as session:
-            rows = {topic: count for topic, count in await session.execute(statement)}
+            rows = {row[0]: row[1] for row in await session.execute(statement)}
         records = await count_records(broker.client_arguments(self._settings), list(rows))
         return sum(max(0, count - records[topic]) for topic, count in rows.items())

@@ -248,7 +248,6 @@ async def test_whole_way_by_the_command_line(service, database_url):
 
 async def _tail_has(settings, topic, key: str) -> bool:
     found = [
-        record.key
-        async for record in broker.tail(settings, settings.topic(topic), from_beginning=True, to_end=True)
+        record.key async for record in broker.tail(settings, settings.topic(topic), from_beginning=True, to_end=True)
     ]
     return key.encode() in found

@@ -42,7 +42,7 @@ def readers() -> Readers:
 
 
 def settler(processor, readers: Readers, **options) -> Settler:
-    return Settler(processor=processor, source=readers, backoff_seconds=0.01, backoff_ceiling_seconds=0.05, **options)
+    return Settler(processor=processor, source=readers, backoff_seconds=0.01, backoff_most_seconds=0.05, **options)
 
 
 @pytest.fixture

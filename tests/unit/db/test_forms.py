@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 from types import NoneType
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
@@ -13,7 +13,7 @@ from domain import state
 KEPT_FROM_HANDLERS = {"users": {"password_hash"}}
 """Columns that no handler may see."""
 
-FORMS = [forms.USERS, forms.SQUADS, forms.MEMBERS, forms.PROJECTS, forms.TASKS]
+FORMS: list[forms.Form[Any]] = [forms.USERS, forms.SQUADS, forms.MEMBERS, forms.PROJECTS, forms.TASKS]
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.table.name)

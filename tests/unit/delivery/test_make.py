@@ -75,10 +75,9 @@ def test_an_installed_environment_is_left_alone(venv: Path) -> None:
     assert "install" not in run("make", "-n", "setup", f"VENV={venv}").stdout
 
 
-def test_an_environment_older_than_what_it_is_made_from_is_made_again_by_hash(venv: Path) -> None:
-    os.utime(venv / ".installed", (0, 0))
-
-    planned = run("make", "-n", "setup", f"VENV={venv}").stdout
+@pytest.mark.parametrize("changed", ["pyproject.toml", "requirements/dev.txt"])
+def test_an_environment_is_made_again_by_hash_when_what_it_is_made_from_changed(venv: Path, changed: str) -> None:
+    planned = run("make", "-n", f"--what-if={changed}", "setup", f"VENV={venv}").stdout
 
     assert f"python3 -m venv {venv}" in planned
     assert "pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt" in planned

@@ -1,0 +1,307 @@
+"""The judge itself: a run without faults passes, and every planted defect is found under its name."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from checker.evidence import Place
+from checker.faults import Invariant
+from checker.judge import Result, judge
+from checker.state import RETELL
+from messages.registry import EVENTS
+from tests.making import NOON
+from tests.unit.checker.small_run import (
+    BOB,
+    COMMANDS,
+    EVENTS_TOPIC,
+    LETTERS,
+    MEMBER,
+    OUTCOMES,
+    PROJECT,
+    SQUAD,
+    TASK,
+    SmallRun,
+    make_small_run,
+)
+
+Plant = Callable[[SmallRun], object]
+
+
+def test_run_without_faults_passes() -> None:
+    verdict = judge(make_small_run().evidence())
+
+    assert verdict.result is Result.PASS
+    assert verdict.findings == ()
+
+
+def test_relays_repeat_of_the_same_bytes_passes() -> None:
+    run = make_small_run()
+    for topic in (EVENTS_TOPIC, OUTCOMES, LETTERS):
+        for record in run.topics[topic][:3]:
+            run.append(topic, record.key, record.value, record.headers)
+
+    assert judge(run.evidence()).result is Result.PASS
+
+
+def _rewrite(run: SmallRun, topic: str, index: int, **changes: object) -> None:
+    run.topics[topic][index] = replace(run.topics[topic][index], **changes)  # type: ignore[arg-type] # by name
+
+
+def _repeat(run: SmallRun, topic: str, **changes: object) -> None:
+    record = replace(run.topics[topic][0], **changes)  # type: ignore[arg-type] # by name
+    run.append(topic, record.key, record.value, record.headers)
+
+
+def _swap(run: SmallRun, topic: str, one: int, other: int) -> None:
+    records = run.topics[topic]
+    first, second = records[one], records[other]
+    records[one], records[other] = replace(second, place=first.place), replace(first, place=second.place)
+
+
+def _lose_acknowledged(run: SmallRun) -> None:
+    place = run.topics[COMMANDS][-1].place
+    run.history.ok(0, place.partition, place.offset + 1)
+
+
+def _send_what_failed(run: SmallRun) -> None:
+    run.history.fail(0, "MessageSizeTooLargeError")
+
+
+def _become_another(run: SmallRun) -> None:
+    run.history.attempts[0].expected = "rejected:email-taken"
+
+
+def _skip_command(run: SmallRun) -> None:
+    """The checkpoint went on without the command: what the consumer would do that commits before it decides."""
+    row = run.inbox[1]
+    run.inbox.remove(row)
+    run.outbox[:] = [each for each in run.outbox if each.key != BOB.encode()]
+    for topic in (EVENTS_TOPIC, OUTCOMES):
+        run.remove(topic, 1)
+    del run.tables["users"][BOB], run.versions[BOB]
+
+
+def _decide_twice(run: SmallRun) -> None:
+    run.inbox.append(run.inbox[0])
+
+
+def _invent_command(run: SmallRun) -> None:
+    run.inbox.append(replace(run.inbox[-2], place=Place(0, 99)))
+    run.inbox.pop(-3)
+
+
+def _decide_from_repeat(run: SmallRun) -> None:
+    """The duplicate was decided, and the first one skipped."""
+    index = next(number for number, row in enumerate(run.inbox) if row.place.offset == 6)
+    run.inbox[index] = replace(run.inbox[index], place=Place(0, 7))
+
+
+def _apply_twice(run: SmallRun) -> None:
+    """The inbox was ignored: a second event for the repeated command."""
+    cause = run.topics[EVENTS_TOPIC][-1]
+    run.versions[SQUAD] += 1
+    headers = [header for header in cause.headers if header[0] in {"ce_type", "ce_causationid"}]
+    body = (cause.value or b"").replace(b"from_user_id", b"_").replace(b"to_user_id", b"from_user_id")
+    body = body.replace(b'"_"', b'"to_user_id"')
+    run.tables["squads"][SQUAD]["user_id"] = run.topics[EVENTS_TOPIC][0].header("ce_id")
+    run.publish(EVENTS_TOPIC, "second-effect", SQUAD.encode(), body, headers, sequence=run.versions[SQUAD])
+
+
+def _lose_effect(run: SmallRun) -> None:
+    """Applied, with no event, and the event was never in the outbox."""
+    row = run.inbox[0]
+    told = row.told | {"event_ids": []}
+    run.inbox[0] = replace(row, event_ids=(), body=str(told).encode())
+
+
+def _lose_letter_row(run: SmallRun) -> None:
+    run.letters.pop()
+
+
+def _lose_letter_record(run: SmallRun) -> None:
+    run.remove(LETTERS, 1)
+
+
+def _cut_letter(run: SmallRun) -> None:
+    run.letters[1] = replace(run.letters[1], value=b"")
+
+
+def _needless_letter(run: SmallRun) -> None:
+    run.letters.append(replace(run.letters[0], id="needless", place=Place(0, 0)))
+
+
+def _lose_answer(run: SmallRun) -> None:
+    """The duplicate got no outcome, neither in the outbox nor on the topic."""
+    repeated = next(row for row in reversed(run.outbox) if row.event_id == run.outbox[13].event_id)
+    run.outbox.remove(repeated)
+    run.remove(OUTCOMES, 7)
+
+
+def _short_checkpoint(run: SmallRun) -> None:
+    run.checkpoint = len(run.topics[COMMANDS]) - 1
+
+
+def _checkpoint_past_the_end(run: SmallRun) -> None:
+    run.checkpoint = len(run.topics[COMMANDS]) + 1
+
+
+def _gap(run: SmallRun) -> None:
+    """A number was given and its event never written."""
+    last = run.topics[EVENTS_TOPIC][-1]
+    headers = tuple((name, b"%019d" % 9 if name == "ce_sequence" else value) for name, value in last.headers)
+    _rewrite(run, EVENTS_TOPIC, -1, headers=headers)
+    row = next(row for row in run.outbox if row.event_id == last.header("ce_id"))
+    run.outbox[run.outbox.index(row)] = replace(row, sequence=9)
+    run.versions[SQUAD] = 9
+
+
+def _split_key(run: SmallRun) -> None:
+    record = run.topics[EVENTS_TOPIC].pop()
+    run.topics[EVENTS_TOPIC].append(replace(record, place=Place(1, 0)))
+
+
+def _late_repeat_of_outcome(run: SmallRun) -> None:
+    """A repeated outcome may be recorded later, but nothing else of it may differ."""
+    record = run.topics[OUTCOMES][7]
+    _rewrite(run, OUTCOMES, 7, headers=(*record.headers, ("traceparent", b"00")))
+
+
+DEFECTS: dict[str, tuple[Plant, set[Invariant]]] = {
+    "an acknowledged record is lost": (_lose_acknowledged, {Invariant.ACKNOWLEDGED_KEPT, Invariant.AS_EXPECTED}),
+    "a record is there whose sending failed": (_send_what_failed, {Invariant.FAILED_ABSENT}),
+    "a command ends otherwise than foreseen": (_become_another, {Invariant.AS_EXPECTED}),
+    "a command is skipped": (
+        _skip_command,
+        {Invariant.DECIDED_ONCE, Invariant.ANSWERED, Invariant.AS_EXPECTED},
+    ),
+    "a command is decided twice": (_decide_twice, {Invariant.DECIDED_ONCE}),
+    "a command is decided that nobody sent": (_invent_command, {Invariant.DECIDED_ONCE}),
+    "a duplicate is decided instead of the first": (_decide_from_repeat, {Invariant.DECIDED_ONCE}),
+    "a command has its effect twice": (_apply_twice, {Invariant.EFFECT_ONCE, Invariant.STATE_REBUILT}),
+    "a command is applied without effect": (_lose_effect, {Invariant.EFFECT_ONCE, Invariant.OUTCOME_STORED}),
+    "a dead letter is not in the table": (_lose_letter_row, {Invariant.LETTER_KEPT, Invariant.AS_EXPECTED}),
+    "a dead letter is not on the topic": (_lose_letter_record, {Invariant.LETTER_KEPT, Invariant.PUBLISHED}),
+    "a dead letter is not whole": (_cut_letter, {Invariant.LETTER_KEPT}),
+    "a dead letter is of a command that was applied": (
+        _needless_letter,
+        {Invariant.LETTER_KEPT, Invariant.AS_EXPECTED},
+    ),
+    "a duplicate is not answered": (_lose_answer, {Invariant.ANSWERED}),
+    "a checkpoint is short": (_short_checkpoint, {Invariant.CHECKPOINT_AT_END}),
+    "a checkpoint is past the end": (_checkpoint_past_the_end, {Invariant.CHECKPOINT_AT_END}),
+    "an event is not on the topic": (
+        lambda run: run.remove(EVENTS_TOPIC, 3),
+        {Invariant.PUBLISHED, Invariant.EFFECT_ONCE, Invariant.GAPLESS, Invariant.STATE_REBUILT},
+    ),
+    "a stream's last event is not on the topic": (
+        lambda run: run.remove(EVENTS_TOPIC, 6),
+        {Invariant.PUBLISHED, Invariant.EFFECT_ONCE, Invariant.VERSION_REACHED, Invariant.STATE_REBUILT},
+    ),
+    "an outcome is not on the topic": (
+        lambda run: run.remove(OUTCOMES, 0),
+        {Invariant.PUBLISHED, Invariant.ANSWERED},
+    ),
+    "an outcome has other bytes than the inbox": (
+        lambda run: _rewrite(run, OUTCOMES, 0, value=b"{}"),
+        {Invariant.OUTCOME_STORED, Invariant.SENT_AS_STORED},
+    ),
+    "an outcome goes to another key": (
+        lambda run: _rewrite(run, OUTCOMES, 0, key=b"elsewhere"),
+        {Invariant.OUTCOME_STORED, Invariant.SENT_AS_STORED},
+    ),
+    "a repeated event has another body": (
+        lambda run: _repeat(run, EVENTS_TOPIC, value=b"{}"),
+        {Invariant.REPEATED_ALIKE},
+    ),
+    "a repeated event has another key": (lambda run: _repeat(run, EVENTS_TOPIC, key=b"x"), {Invariant.REPEATED_ALIKE}),
+    "a repeated event has other headers": (
+        lambda run: _repeat(run, EVENTS_TOPIC, headers=run.topics[EVENTS_TOPIC][0].headers[:2]),
+        {Invariant.REPEATED_ALIKE},
+    ),
+    "a repeated outcome has further headers": (_late_repeat_of_outcome, {Invariant.REPEATED_ALIKE}),
+    "a record is on the topic that the outbox has not": (
+        lambda run: run.append(OUTCOMES, b"x", b"{}", [("ce_id", b"unknown")]),
+        {Invariant.NOTHING_ADDED, Invariant.ANSWERED},
+    ),
+    "an outbox row is for an unknown topic": (
+        lambda run: run.outbox.append(replace(run.outbox[0], topic="elsewhere")),
+        {Invariant.PUBLISHED},
+    ),
+    "a duplicate's outcome is not published": (lambda run: run.remove(OUTCOMES, 7), {Invariant.PUBLISHED}),
+    "two events of a key change places": (
+        lambda run: _swap(run, EVENTS_TOPIC, 5, 6),
+        {Invariant.ORDER_KEPT, Invariant.GAPLESS},
+    ),
+    "two outcomes of a key change places": (lambda run: _swap(run, OUTCOMES, 3, 4), {Invariant.ORDER_KEPT}),
+    "a number is left out": (_gap, {Invariant.GAPLESS}),
+    "a root has a version without an event": (
+        lambda run: run.versions.update({SQUAD: 6}),
+        {Invariant.VERSION_REACHED},
+    ),
+    "a key is in two partitions": (_split_key, {Invariant.ONE_PARTITION}),
+    "a task is open whose completion was told": (
+        lambda run: run.tables["tasks"][TASK].update(status="pending"),
+        {Invariant.STATE_REBUILT},
+    ),
+    "a squad has another owner than was told": (
+        lambda run: run.tables["squads"][SQUAD].update(user_id=MEMBER),
+        {Invariant.STATE_REBUILT},
+    ),
+    "a member was told and is not there": (
+        lambda run: run.tables["members"].clear(),
+        {Invariant.STATE_REBUILT},
+    ),
+    "a project is there that was never told": (
+        lambda run: run.tables["projects"].update(another=run.tables["projects"][PROJECT]),
+        {Invariant.STATE_REBUILT},
+    ),
+    "a user has another time than was told": (
+        lambda run: run.tables["users"][BOB].update(created_at=NOON + timedelta(milliseconds=1)),
+        {Invariant.STATE_REBUILT},
+    ),
+}
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_planted_defect_is_found_by_name(defect: str) -> None:
+    plant, expected = DEFECTS[defect]
+    run = make_small_run()
+
+    plant(run)
+    verdict = judge(run.evidence())
+
+    assert verdict.result is Result.FAIL
+    assert {finding.invariant for finding in verdict.findings} == expected
+    assert all(finding.count and finding.examples for finding in verdict.findings)
+
+
+def test_every_invariant_has_a_defect_that_breaks_it() -> None:
+    assert {name for _, names in DEFECTS.values() for name in names} == set(Invariant)
+
+
+def test_deleted_beginning_of_a_topic_is_unknown() -> None:
+    evidence = make_small_run().evidence()
+
+    verdict = judge(replace(evidence, events=replace(evidence.events, begins={0: 3})))
+
+    assert verdict.result is Result.UNKNOWN
+    assert not verdict.passed
+
+
+def test_run_without_commands_is_unknown() -> None:
+    assert judge(SmallRun().evidence()).result is Result.UNKNOWN
+
+
+def test_event_of_a_type_that_the_checker_does_not_know_is_never_passed() -> None:
+    run = make_small_run()
+    headers = run.topics[EVENTS_TOPIC][3].headers
+    strange = tuple((name, b"squad.painted.v1" if name == "ce_type" else value) for name, value in headers)
+    _rewrite(run, EVENTS_TOPIC, 3, headers=strange)
+
+    assert any("squad.painted.v1" in gap for gap in judge(run.evidence()).gaps)
+
+
+def test_checker_knows_what_every_event_does_to_the_tables() -> None:
+    assert {message.name for message in EVENTS.values()} == RETELL.keys()
