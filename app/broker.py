@@ -8,11 +8,29 @@ from typing import Any, Final, Protocol
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, TopicAlreadyExistsError, for_code
 
 from app.settings import Settings, variable
 
 TIME_STAMPS: Final = "message.timestamp.type"
+
+UNREACHABLE: Final = (KafkaConnectionError, KafkaTimeoutError)
+"""What the client library raises when no broker answers."""
+
+__all__ = [
+    "UNREACHABLE",
+    "KafkaError",
+    "KafkaRecord",
+    "TopicError",
+    "TopicPlan",
+    "check_topics",
+    "client_arguments",
+    "create_topics",
+    "open_admin",
+    "open_producer",
+    "plan_topics",
+    "tail",
+]
 
 
 class TopicError(Exception):

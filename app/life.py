@@ -1,6 +1,7 @@
 """The life of a long-lived process: check, run, describe itself, stop when told."""
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Callable
@@ -62,6 +63,14 @@ class Heartbeat:
         self._stopping.set()
 
 
+def calm_collector() -> None:
+    """Let Python look for cycles once a batch instead of thirty times: a batch makes tens of thousands of objects, and
+    hardly one of them is in a cycle. Looking cost a consumer a tenth of its processor time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
 async def run(settings: Settings, kind: Kind) -> None:
     """Run a process until SIGTERM or SIGINT.
 
@@ -74,6 +83,7 @@ async def run(settings: Settings, kind: Kind) -> None:
         aiokafka.errors.KafkaConnectionError: no broker can be reached.
     """
     await broker.check_topics(settings)
+    calm_collector()
     async with wiring.open_process(settings, kind) as process, wiring.open_database(settings) as database:
         heartbeat = Heartbeat(
             database=database,

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import text
 
 import stack as stacks
-from app import logs, wiring
+from app import life, logs, wiring
 from bench import consuming, relaying, report
 from bench.ground import Ground, prepare
 
@@ -58,6 +58,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=report.WAY)
     arguments = parser.parse_args()
     logs.quiet()
+    # As our processes do; every contender here has the same.
+    life.calm_collector()
     if arguments.short:
         arguments.commands, arguments.guide_commands, arguments.rounds = 2_000, 100, 1
     with stacks.start(

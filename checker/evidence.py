@@ -82,10 +82,10 @@ class InboxRow:
     def told(self) -> dict[str, Any]:
         """What the body says; nothing, if it cannot be read."""
         try:
-            found: dict[str, Any] = json.loads(self.body)
+            found = json.loads(self.body)
         except ValueError:
             return {}
-        return found
+        return found if isinstance(found, dict) else {}
 
     @property
     def code(self) -> str | None:

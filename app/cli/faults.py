@@ -2,9 +2,7 @@
 
 from typing import Final
 
-from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
-
-from app.broker import TopicError
+from app.broker import UNREACHABLE, KafkaError, TopicError
 from app.commands import InputError
 from app.settings import SettingsError, variable
 from consumers.failures import HalfDeployedError
@@ -26,7 +24,7 @@ def explain(error: BaseException) -> tuple[str, int] | None:
         return str(error), EXIT_USAGE
     if isinstance(error, TopicError | HalfDeployedError | StackError | RefusedRowError | WrongClusterError):
         return str(error), EXIT_FAILED
-    if isinstance(error, KafkaConnectionError | KafkaTimeoutError):
+    if isinstance(error, UNREACHABLE):
         return f"cannot reach Kafka ({variable('kafka_bootstrap_servers')}): {error}", EXIT_UNREACHABLE
     if isinstance(error, KafkaError):
         return f"Kafka: {type(error).__name__}: {error}", EXIT_FAILED

@@ -4,7 +4,8 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from app.demo import latency
 from app.demo.ground import environment_of, open_ground, scene_of
 from app.demo.latency import Latency
 from app.demo.peeking import peek
-from app.demo.processes import Processes
+from app.demo.processes import DemoError, Processes
 from app.demo.report import Report
 from app.demo.sending import Sender
 from app.demo.watching import Watch
@@ -27,6 +28,7 @@ from checker.gathering import gather
 from checker.history import Attempt, History
 from checker.judge import Verdict, judge
 from checker.tally import Tally, count
+from checker.topics import UnfinishedReadError
 
 SOURCE: Final = "/squad-demo"
 
@@ -103,28 +105,41 @@ def run(options: Options, *, settings: Settings, environment: Mapping[str, str],
 
 
 def _run_on(settings: Settings, options: Options, environment: Mapping[str, str], report: Report) -> Result:
-    directory = Path(tempfile.mkdtemp(prefix="squad-demo-"))
-    with (directory / "history.jsonl").open("w") as file:
-        history = History(file)
+    with _open_directory(report) as directory:
         processes = Processes(
             {"consumer": ["consume"], "relay": ["relay", "run"]},
             environment={**environment, **environment_of(settings)},
             directory=directory,
         )
-        with processes:
+        with (directory / "history.jsonl").open("w") as file, processes:
+            history = History(file)
             report.step(f"consumer and relay run: pids {', '.join(map(str, processes.pids.values()))}")
             try:
                 times, measured = asyncio.run(_demonstrate(settings, options, processes, history, report))
             except ExceptionGroup as group:
                 raise _only(group) from group
             codes = processes.stop()
-    report.step(f"stopped: {', '.join(f'{name} with exit code {code}' for name, code in codes.items())}")
-    result = _judge(settings, history.attempts, times, measured, report)
-    if result.verdict.passed:
+        report.step(f"stopped: {', '.join(f'{name} with exit code {code}' for name, code in codes.items())}")
+        result = _judge(settings, history.attempts, times, measured, report)
+        if result.verdict.passed:
+            shutil.rmtree(directory)
+        else:
+            report.step(f"history and logs are kept in {directory}")
+        return result
+
+
+@contextmanager
+def _open_directory(report: Report) -> Iterator[Path]:
+    """Give a directory for history and logs, which is kept when something failed, but not when it was interrupted."""
+    directory = Path(tempfile.mkdtemp(prefix="squad-demo-"))
+    try:
+        yield directory
+    except KeyboardInterrupt:
         shutil.rmtree(directory)
-    else:
+        raise
+    except Exception:
         report.step(f"history and logs are kept in {directory}")
-    return result
+        raise
 
 
 def _only(group: ExceptionGroup[Exception]) -> Exception:
@@ -184,7 +199,10 @@ async def _send_and_wait(parts: Sequence[Sequence[Planned]], sender: Sender, wat
 def _judge(settings: Settings, history: Sequence[Attempt], times: Times, measured: Latency, report: Report) -> Result:
     report.step("reading database and topics with fresh clients")
     began = monotonic()
-    evidence = asyncio.run(gather(scene_of(settings), history))
+    try:
+        evidence = asyncio.run(gather(scene_of(settings), history))
+    except UnfinishedReadError as error:
+        raise DemoError(f"nothing can be said of the run: {error}") from error
     report.step(f"judging {len(evidence.commands.records):,} commands")
     verdict = judge(evidence)
     report.step(f"read and judged in {monotonic() - began:.1f} s")

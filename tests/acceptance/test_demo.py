@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -32,7 +33,8 @@ from checker.history import History
 from checker.judge import Result, Verdict, judge
 from db.database import Database
 
-DEMO = (sys.executable, "-c", "from app.cli.main import main; main()", "demo")
+SQUAD = (sys.executable, "-c", "from app.cli.main import main; main()")
+DEMO = (*SQUAD, "demo")
 
 
 def _environment(stack: stacks.Stack) -> dict[str, str]:
@@ -68,6 +70,23 @@ def test_demo_verifies_itself(stack: stacks.Stack) -> None:
     }
     assert summary["latency"]["seen"] == summary["latency"]["sent"] == 200
     assert 0 < summary["latency"]["p50_seconds"] <= summary["latency"]["p99_seconds"]
+
+
+def test_up_makes_schema_and_topics_and_tells_how_to_talk(empty_database_url: str, bootstrap_servers: str) -> None:
+    addresses = {"SQUAD_DATABASE_URL": empty_database_url, "SQUAD_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers}
+    environment = {**os.environ, **addresses, "SQUAD_TOPIC_PREFIX": f"{uuid4().hex}."}
+
+    def squad(*arguments: str) -> str:
+        return subprocess.run([*SQUAD, *arguments], env=environment, capture_output=True, text=True, check=True).stdout
+
+    told = squad("up")
+
+    for name, value in addresses.items():
+        assert f"export {name}={value}\n" in told
+    assert "squad run" in told
+    assert json.loads(squad("up", "--json"))["environment"] == addresses
+    assert squad("topics", "create").startswith("all topics exist")
+    assert squad("events", "tail", "--from-beginning", "--to-end") == ""
 
 
 # The checker on a real run
@@ -154,15 +173,15 @@ async def test_event_published_again_with_another_number_fails(finished_run: Fin
     assert _broken(changed) == {Invariant.REPEATED_ALIKE}
 
 
-# Interruption
+# Failure and interruption
 
 
 @contextmanager
-def _running_demo(environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+def _running_demo(environment: Mapping[str, str], *, commands: int = 100_000) -> Iterator[subprocess.Popen[str]]:
     demo = subprocess.Popen(
-        [*DEMO, "--commands", "100000", "--json"],
+        [*DEMO, "--commands", str(commands), "--json"],
         env=dict(environment),
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -184,6 +203,35 @@ def _wait_until_told(demo: subprocess.Popen[str], what: str) -> None:
     pytest.fail(f"the demo ended without telling {what!r}: {''.join(told)}")
 
 
+async def test_demo_whose_database_is_damaged_fails(stack: stacks.Stack, tmp_path: Path) -> None:
+    with _running_demo({**_environment(stack), "TMPDIR": str(tmp_path)}, commands=500) as demo:
+        await asyncio.to_thread(_wait_until_told, demo, "measuring latency")
+        engine = create_async_engine(psutil.Process(demo.pid).children()[0].environ()["SQUAD_DATABASE_URL"])
+        async with engine.begin() as connection:
+            await connection.execute(
+                text("DELETE FROM inbox WHERE (source, command_id) IN (SELECT source, command_id FROM inbox LIMIT 1)")
+            )
+        await engine.dispose()
+        summary, told = await asyncio.to_thread(demo.communicate, timeout=60)
+
+    assert demo.returncode == 1, told
+    assert json.loads(summary)["verdict"] == "FAIL"
+    assert Invariant.DECIDED_ONCE in {finding["invariant"] for finding in json.loads(summary)["findings"]}
+    assert f"history and logs are kept in {tmp_path}" in told
+
+
+def test_demo_whose_consumer_ends_fails(stack: stacks.Stack, tmp_path: Path) -> None:
+    with _running_demo({**_environment(stack), "TMPDIR": str(tmp_path)}) as demo:
+        _wait_until_told(demo, "sending")
+        consumer = next(each for each in psutil.Process(demo.pid).children() if each.cmdline()[-1] == "consume")
+        consumer.kill()
+        _, told = demo.communicate(timeout=60)
+
+    assert demo.returncode == 1, told
+    assert "the consumer ended with exit code -9" in told
+    assert "the log of the consumer ends" in told
+
+
 @pytest_asyncio.fixture
 async def databases(stack: stacks.Stack) -> AsyncIterator[object]:
     """Tells which databases there are."""
@@ -198,8 +246,10 @@ async def databases(stack: stacks.Stack) -> AsyncIterator[object]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_interrupted_demo_leaves_nothing(stack: stacks.Stack, databases, number: signal.Signals) -> None:
-    with _running_demo(_environment(stack)) as demo:
+async def test_interrupted_demo_leaves_nothing(
+    stack: stacks.Stack, databases, number: signal.Signals, tmp_path: Path
+) -> None:
+    with _running_demo({**_environment(stack), "TMPDIR": str(tmp_path)}) as demo:
         await asyncio.to_thread(_wait_until_told, demo, "sending")
         started = psutil.Process(demo.pid).children(recursive=True)
         grounds = {each.environ()["SQUAD_TOPIC_PREFIX"].removesuffix(".") for each in started}
@@ -212,6 +262,7 @@ async def test_interrupted_demo_leaves_nothing(stack: stacks.Stack, databases, n
     assert demo.returncode == 130, told
     assert not [each for each in started if each.is_running()]
     assert not grounds & await databases()
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.skipif("SQUAD_DATABASE_URL" in os.environ, reason="servers of the demo's own need none in the environment")
