@@ -12,7 +12,7 @@ from sqlalchemy import text
 import stack as stacks
 from app import life, logs, wiring
 from bench import consuming, relaying, report
-from bench.ground import Ground, prepare
+from bench.ground import Ground, clean_up, prepare
 
 
 async def run_round(ground: Ground, *, guide_commands: int) -> dict[str, dict[str, Any]]:
@@ -40,6 +40,7 @@ async def run(stack: stacks.Stack, *, commands: int, guide_commands: int, rounds
     for number in range(rounds):
         results["rounds"].append(await run_round(ground, guide_commands=guide_commands))
         print(f"round {number + 1} of {rounds}: " + _line(results["rounds"][-1]), flush=True)
+    await clean_up(ground)
     return results
 
 

@@ -1,6 +1,7 @@
 """The same ground for every contender: a stack, a topic of commands, a database copied from one seeded template."""
 
 import asyncio
+import os
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -59,7 +60,7 @@ async def administer(stack: Stack, statement: str) -> None:
 @asynccontextmanager
 async def fresh_database(ground: Ground) -> AsyncIterator[Settings]:
     """Give settings of a copy of the seeded database, dropped at the end."""
-    name = f"bench_{next(NUMBERS)}"
+    name = f"bench_{os.getpid()}_{next(NUMBERS)}"
     url = make_url(ground.settings.database_url)
     await administer(ground.stack, f"CREATE DATABASE {name} TEMPLATE {url.database}")
     try:
@@ -79,12 +80,13 @@ async def prepare(stack: Stack, *, number: int, seed: int) -> Ground:
     Seeding commands (users, squads, projects, tasks) go through the consumer itself; the measured ones follow them in
     the same topic: 40 % create a squad, 20 % transfer one, 40 % complete a task.
     """
-    await administer(stack, "CREATE DATABASE bench_template")
-    url = make_url(stack.database_url).set(database="bench_template")
+    name = f"bench_template_{os.getpid()}"
+    await administer(stack, f"CREATE DATABASE {name}")
+    url = make_url(stack.database_url).set(database=name)
     settings = Settings(
         database_url=url.render_as_string(hide_password=False),
         kafka_bootstrap_servers=stack.bootstrap_servers,
-        topic_prefix=f"bench-{seed}.",
+        topic_prefix=f"bench-{os.getpid()}-{seed}.",
     )
     await asyncio.to_thread(wiring.migrate, settings)
     await wiring.make_partitions(settings)
@@ -167,3 +169,11 @@ async def reset_checkpoints(database: Database, settings: Settings, first_offset
                 text("INSERT INTO checkpoints (consumer_group, topic, partition, next_offset) VALUES (:g, :t, :p, :o)"),
                 {"g": settings.consumer_group, "t": settings.topic("commands"), "p": partition, "o": offset},
             )
+
+
+async def clean_up(ground: Ground) -> None:
+    """Remove what `prepare` made: the stack may be somebody else's."""
+    name = make_url(ground.settings.database_url).database
+    await administer(ground.stack, f"DROP DATABASE {name} WITH (FORCE)")
+    async with broker.open_admin(ground.settings) as admin:
+        await admin.delete_topics([plan.name for plan in broker.plan_topics(ground.settings)])

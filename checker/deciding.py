@@ -16,6 +16,9 @@ WITHOUT_EVENTS: Final = frozenset({"squad.complete-project-tasks.v1"})
 NOBODY_TO_ANSWER: Final = frozenset({Reason.TOO_LARGE, Reason.SOURCE_FORBIDDEN})
 """Reasons why a record whose envelope could be read has a dead letter without source."""
 
+TOLD: Final = ("source", "id", "type", "outcome", "revision", "final", "event_ids")
+"""What an outcome's body and the columns of its inbox row both say."""
+
 
 def check_decided(case: Case) -> Iterator[Fault]:
     """Each command has one inbox row, which was made by its first record."""
@@ -100,9 +103,6 @@ def check_outcomes(case: Case) -> Iterator[Fault]:
         stored = (*row.identity, row.type, row.outcome, row.revision, row.final, list(row.event_ids))
         if tuple(told.get(name) for name in TOLD) != stored:
             yield Fault(Invariant.OUTCOME_STORED, f"{row.identity}: the body differs from the row")
-
-
-TOLD: Final = ("source", "id", "type", "outcome", "revision", "final", "event_ids")
 
 
 def check_effects(case: Case) -> Iterator[Fault]:

@@ -30,7 +30,8 @@ def demo(
     from app.demo import summary
     from app.demo.processes import DemoError, sigterm_as_interrupt
     from app.demo.report import Report
-    from app.demo.run import Options, run
+    from app.demo.results import Options
+    from app.demo.run import run
     from app.settings import Settings
 
     options = Options(commands=commands, seed=seed, rate=rate, latency_seconds=latency_seconds)

@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -20,67 +19,21 @@ from app.demo.latency import Latency
 from app.demo.peeking import peek
 from app.demo.processes import DemoError, Processes
 from app.demo.report import Report
+from app.demo.results import Options, Result, Times
 from app.demo.sending import Sender
 from app.demo.watching import Watch
 from app.demo.workload import Planned, Workload
 from app.settings import Settings
 from checker.gathering import gather
 from checker.history import Attempt, History
-from checker.judge import Verdict, judge
-from checker.tally import Tally, count
+from checker.judge import judge
+from checker.tally import count
 from checker.topics import UnfinishedReadError
 
 SOURCE: Final = "/squad-demo"
 
 LOOK_EVERY: Final = 1_000
 """So many commands are sent between two looks at how far the service is."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What a demonstration is to do.
-
-    Args:
-        commands: how many records are sent before the latency is measured.
-        seed: of every choice.
-        rate: commands per second while the latency is measured.
-        latency_seconds: for how long.
-    """
-
-    commands: int = 20_000
-    seed: int = 1
-    rate: float = 200
-    latency_seconds: float = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
-    """How long the commands took, apart from those that measured the latency.
-
-    Args:
-        sending_seconds: from the first send to the broker's last acknowledgement.
-        deciding_seconds: from the first send until all were decided and committed.
-        readable: of the commands, how many could be read as such.
-    """
-
-    sending_seconds: float
-    deciding_seconds: float
-    readable: int
-
-    @property
-    def commands_per_second(self) -> float:
-        """Readable commands decided, by the time from the first send until all were."""
-        return self.readable / self.deciding_seconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What a demonstration found."""
-
-    times: Times
-    latency: Latency
-    tally: Tally
-    verdict: Verdict
 
 
 def run(options: Options, *, settings: Settings, environment: Mapping[str, str], report: Report) -> Result:

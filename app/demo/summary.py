@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from app.demo.run import Result
+from app.demo.results import Result
 from checker.judge import Verdict
 
 

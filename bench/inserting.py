@@ -1,0 +1,107 @@
+"""`python -m bench.inserting`: a batch's outbox rows by COPY and by INSERT … SELECT unnest, in turn (ADR 0002)."""
+
+import argparse
+import asyncio
+import os
+import random
+import resource
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+from sqlalchemy import text
+
+import stack as stacks
+from app import life, logs, wiring
+from app.settings import Settings
+from bench import report
+from bench.ground import administer, new_id
+from db import bulk
+from db.database import Database
+
+COLUMNS = ("time", "sequence", "slot", "event_id", "topic", "key", "type", "source", "correlation_id", "body")
+TYPES = ("timestamptz", "bigint", "smallint", "uuid", "text", "bytea", "text", "text", "text", "bytea")
+UNNEST = text(
+    f"""
+    INSERT INTO outbox ({", ".join(COLUMNS)})
+    SELECT {", ".join(f"x.{name}" for name in COLUMNS)}
+    FROM unnest({", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in zip(COLUMNS, TYPES, strict=True))})
+        WITH ORDINALITY AS x({", ".join(COLUMNS)}, ordinality)
+    ORDER BY x.ordinality
+    """  # noqa: S608 - constants only
+)
+
+
+def rows(chance: random.Random, number: int) -> list[tuple[Any, ...]]:
+    """Make the rows of a batch."""
+    now = datetime.now(UTC)
+    return [
+        (now, n, 7, new_id(chance), "events", new_id(chance).encode(), "t.v1", "/bench", new_id(chance), b"x" * 250)
+        for n in range(number)
+    ]
+
+
+async def by_unnest(database: Database, batch: list[tuple[Any, ...]]) -> None:
+    """Insert by one statement with an array for each column."""
+    async with database.transaction() as session:
+        columns = zip(*batch, strict=True)
+        await session.execute(UNNEST, {name: list(each) for name, each in zip(COLUMNS, columns, strict=True)})
+
+
+async def by_copy(database: Database, batch: list[tuple[Any, ...]]) -> None:
+    """Insert by COPY."""
+    async with database.transaction() as session:
+        await bulk.add_rows(session, "outbox", COLUMNS, batch)
+
+
+async def measure(database: Database, *, rounds: int, size: int, seed: int) -> dict[str, Any]:
+    """Give milliseconds a batch for both, of wall time and of our own processor time."""
+    chance = random.Random(seed)  # noqa: S311 - reproducible on purpose
+    found: dict[str, dict[str, list[float]]] = {}
+    for number in range(rounds + 3):
+        for name, add in (("unnest", by_unnest), ("copy", by_copy)):
+            batch = rows(chance, size)
+            wall, own = perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_utime
+            await add(database, batch)
+            spent = resource.getrusage(resource.RUSAGE_SELF).ru_utime - own
+            if number >= 3:  # the first ones fill caches
+                figures = found.setdefault(name, {"wall": [], "own": []})
+                figures["wall"].append((perf_counter() - wall) * 1000)
+                figures["own"].append(spent * 1000)
+    return {name: {kind: median(each) for kind, each in figures.items()} for name, figures in found.items()}
+
+
+async def run(stack: stacks.Stack, *, rounds: int, size: int, seed: int) -> dict[str, Any]:
+    """Prepare a database and measure."""
+    name = f"inserting_{os.getpid()}"
+    await administer(stack, f"CREATE DATABASE {name}")
+    settings = Settings(database_url=f"{stack.database_url.rpartition('/')[0]}/{name}")
+    await asyncio.to_thread(wiring.migrate, settings)
+    await wiring.make_partitions(settings)
+    async with wiring.open_database(settings) as database:
+        async with database.sessions() as session:
+            postgres = str(await session.scalar(text("SHOW server_version")))
+        figures = await measure(database, rounds=rounds, size=size, seed=seed)
+    await administer(stack, f"DROP DATABASE {name} WITH (FORCE)")
+    return report.circumstances(seed, postgres, stack.description) | {"rows": size, "milliseconds": figures}
+
+
+def main() -> None:
+    """Measure, print, and write the results."""
+    parser = argparse.ArgumentParser(prog="python -m bench.inserting", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="a few rounds, to see that nothing rots")
+    parser.add_argument("--output", type=Path, default=report.RESULTS / "inserting.json")
+    arguments = parser.parse_args()
+    logs.quiet()
+    life.calm_collector()
+    with stacks.start(name=f"bench-{os.getpid()}") as stack:
+        results = asyncio.run(run(stack, rounds=2 if arguments.short else 40, size=1000, seed=1))
+    report.save(results, arguments.output)
+    for name, figures in results["milliseconds"].items():
+        print(f"{name:<8}" + "  ".join(f"{kind} {each:6.2f} ms" for kind, each in figures.items()))
+
+
+if __name__ == "__main__":
+    main()
