@@ -59,6 +59,10 @@ async def _open(client: Mapping[str, Any], topics: Sequence[str]) -> AsyncIterat
         # The client's own coroutine must have had a turn: stopped before, it lets our `stop` end as if cancelled.
         await asyncio.sleep(0)
         await consumer.stop()
+        # And a cancellation that meets it while it stops is swallowed, but must not be lost.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
 
 
 async def _read(consumer: AIOKafkaConsumer) -> dict[str, TopicDump]:

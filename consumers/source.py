@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
-from aiokafka.errors import KafkaError
+from aiokafka.errors import CorruptRecordException, KafkaError
 
 from consumers import checkpoints
 from consumers.records import Batch, Partition, Record
@@ -92,6 +92,7 @@ class Source:
         self._leftover: dict[int, list[Record]] = {}
         self._committed: dict[Partition, int] = {}
         self._stopped: dict[Partition, str] = {}
+        self._suspects: dict[Partition, Literal["alone", "one by one"]] = {}
         self._changed = asyncio.Event()
         self._adopted = asyncio.Condition()
 
@@ -129,7 +130,7 @@ class Source:
 
     async def next_batch(self, lane: int) -> Batch | None:
         """Read the next batch of a lane; `None` when there was nothing for a while."""
-        partitions = self._partitions_of(lane)
+        partitions = self._partitions_to_poll(lane)
         if not partitions:
             await self._wait_for_adoption()
             return None
@@ -182,6 +183,7 @@ class Source:
         self._lane_of.clear()
         self._positions.clear()
         self._leftover.clear()
+        self._suspects.clear()
 
     def _assign(self, partitions: Collection[TopicPartition]) -> None:
         self._revoke()
@@ -261,24 +263,49 @@ class Source:
 
     # Reading
 
-    def _partitions_of(self, lane: int) -> list[Partition]:
-        return [partition for partition in self._positions if self._lane_of[partition] == lane]
+    def _partitions_to_poll(self, lane: int) -> list[Partition]:
+        """Give the lane's partitions; one alone while it is being found out which of them cannot be read."""
+        suspects = [each for each in self._suspects if self._lane_of.get(each) == lane]
+        if suspects:
+            return [each for each in suspects if each in self._positions][:1]
+        return [each for each in self._positions if self._lane_of[each] == lane]
 
     async def _poll(self, partitions: Sequence[Partition]) -> list[Record]:
         """Poll once; never cancelled from here, because that would cost the client's records and its watchdog."""
+        one_by_one = self._suspects.get(partitions[0]) == "one by one"
         try:
             found = await self._consumer.getmany(
                 *(TopicPartition(*partition) for partition in partitions),
                 timeout_ms=self._poll_milliseconds,
-                max_records=self._max_records,
+                max_records=1 if one_by_one else self._max_records,
             )
-        except KafkaError as error:
-            logger.warning("polling failed, reading again from the checkpoints: %s", error)
-            self._forget(list(self._positions))
-            await asyncio.sleep(self._poll_milliseconds / 1000)
+        except Exception as error:  # noqa: BLE001 - whatever the client cannot decode, it raises as it comes
+            await self._recover(partitions, error)
             return []
+        if len(partitions) == 1 and not (found and one_by_one):
+            self._suspects.pop(partitions[0], None)
         # A partition that was given up while the poll ran has no place to begin from.
         return [record for some in found.values() for record in some if _partition_of(record) in self._positions]
+
+    async def _recover(self, partitions: Sequence[Partition], error: Exception) -> None:
+        """Read everything again from the checkpoints, and find out who cannot be read, if that is what is wrong.
+
+        What the client cannot decode (a checksum, a header's name, a codec) it raises for ever, and drops what it had
+        drained of other partitions: asked for together, they would all stand still. So each is asked for alone, the
+        one that fails then record by record, and is stopped where no further record comes.
+        """
+        if not isinstance(error, KafkaError) or isinstance(error, CorruptRecordException):
+            first = partitions[0]
+            if len(partitions) > 1:
+                self._suspects.update(dict.fromkeys(partitions, "alone"))
+            elif self._suspects.get(first) == "one by one":
+                del self._suspects[first]
+                self.stop_partition(first, _unreadable(self._positions.get(first), error))
+            else:
+                self._suspects[first] = "one by one"
+        logger.warning("polling failed, reading again from the checkpoints: %s: %s", type(error).__name__, error)
+        self._forget(list(self._positions))
+        await asyncio.sleep(self._poll_milliseconds / 1000)
 
     def _within_bytes(self, lane: int, records: list[Record]) -> list[Record]:
         size = 0
@@ -346,6 +373,10 @@ def _partitions_in(records: Iterable[Record]) -> set[Partition]:
 
 def _by_partition(offsets: Mapping[TopicPartition, int]) -> dict[Partition, int]:
     return {Partition(each.topic, each.partition): offset for each, offset in offsets.items()}
+
+
+def _unreadable(offset: int | None, error: Exception) -> str:
+    return f"the record at or after offset {offset} cannot be read: {type(error).__name__}: {error}"
 
 
 def _out_of_range(offset: int, start: int, end: int) -> str:

@@ -13,6 +13,7 @@ from time import time
 from typing import Final
 
 from app import broker
+from app.demo.beside import beside
 from app.demo.sending import Sender
 from app.demo.workload import Planned, Workload
 from app.settings import Settings
@@ -53,13 +54,11 @@ async def measure(settings: Settings, sender: Sender, workload: Workload, *, rat
         seconds: for how long.
     """
     reader = EventReader(settings)
-    async with asyncio.TaskGroup() as tasks:
-        reading = tasks.create_task(reader.run())
+    async with beside(reader.run()):
         await _send_until_seen(sender, workload, reader)
         planned = workload.steady(max(1, round(rate * seconds)))
         intended = await _send_steadily(sender, planned, rate)
         await reader.wait_for(intended.keys())
-        reading.cancel()
     seen = [reader.seen_at[each] - at for each, at in intended.items() if each in reader.seen_at]
     return summarise(seen, rate=rate, sent=len(planned))
 

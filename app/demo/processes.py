@@ -15,8 +15,6 @@ from stack.errors import log_tail
 POLITE_SECONDS: Final = 15.0
 """How long a process may take to finish its batches after SIGTERM."""
 
-_ENTRY: Final = "from app.cli.main import main; main()"
-
 
 class DemoError(Exception):
     """The demonstration cannot go on; the message says why, with the end of the logs."""
@@ -35,7 +33,8 @@ def sigterm_as_interrupt() -> Iterator[None]:
 class Processes:
     """Runs `squad` commands beside this one; as a context manager it ends them at the end of the block.
 
-    Each gets a session of its own, so that Ctrl-C in the terminal reaches us alone and we end them in order.
+    Each gets a session of its own, so that Ctrl-C in the terminal reaches us alone and we end them in order. Each also
+    ends by itself should we be killed.
 
     Args:
         commands: arguments of `squad`, by the process's name.
@@ -92,6 +91,8 @@ class Processes:
             for process in self._running.values():
                 process.kill()
                 process.wait()
+                if process.stdin is not None:
+                    process.stdin.close()
         return {name: process.returncode for name, process in self._running.items()}
 
     def __enter__(self) -> Self:
@@ -111,8 +112,8 @@ class Processes:
     def _start(self, name: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         with (self._directory / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-c", _ENTRY, *arguments],
-                stdin=subprocess.DEVNULL,
+                [sys.executable, "-m", "app.demo.child", *arguments],
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=dict(self._environment),

@@ -14,6 +14,7 @@ from typing import Final
 import stack
 from app import broker, wiring
 from app.demo import latency
+from app.demo.beside import beside
 from app.demo.ground import environment_of, open_ground, scene_of
 from app.demo.latency import Latency
 from app.demo.peeking import peek
@@ -67,10 +68,7 @@ def _run_on(settings: Settings, options: Options, environment: Mapping[str, str]
         with (directory / "history.jsonl").open("w") as file, processes:
             history = History(file)
             report.step(f"consumer and relay run: pids {', '.join(map(str, processes.pids.values()))}")
-            try:
-                times, measured = asyncio.run(_demonstrate(settings, options, processes, history, report))
-            except ExceptionGroup as group:
-                raise _only(group) from group
+            times, measured = asyncio.run(_demonstrate(settings, options, processes, history, report))
             codes = processes.stop()
         report.step(f"stopped: {', '.join(f'{name} with exit code {code}' for name, code in codes.items())}")
         result = _judge(settings, history.attempts, times, measured, report)
@@ -95,30 +93,19 @@ def _open_directory(report: Report) -> Iterator[Path]:
         raise
 
 
-def _only(group: ExceptionGroup[Exception]) -> Exception:
-    """Give what ended a task group: the glances beside the demonstration are no more than that."""
-    error = group.exceptions[-1]
-    return _only(error) if isinstance(error, ExceptionGroup) else error
-
-
 async def _demonstrate(
     settings: Settings, options: Options, processes: Processes, history: History, report: Report
 ) -> tuple[Times, Latency]:
     workload = Workload(count=options.commands, seed=options.seed, source=SOURCE, time=datetime.now(UTC))
     parts = workload.users(), workload.work()
-    async with (
-        broker.open_producer(settings) as producer,
-        wiring.open_database(settings) as database,
-        asyncio.TaskGroup() as tasks,
-    ):
+    async with broker.open_producer(settings) as producer, wiring.open_database(settings) as database:
         sender = Sender(producer=producer, topic=settings.topic("commands"), history=history)
         watch = Watch(settings=settings, database=database, processes=processes, on_decided=report.decided)
         await watch.until_ready()
         report.step(f"both are ready; sending {options.commands:,} commands")
-        glancing = tasks.create_task(peek(settings, report.show))
-        with report.progress(options.commands):
-            times = await _send_and_wait(parts, sender, watch, report)
-        glancing.cancel()
+        async with beside(peek(settings, report.show)):
+            with report.progress(options.commands):
+                times = await _send_and_wait(parts, sender, watch, report)
         report.step(f"measuring latency: {options.rate:g} commands/s for {options.latency_seconds:g} s")
         measured = await latency.measure(settings, sender, workload, rate=options.rate, seconds=options.latency_seconds)
         await sender.flush()

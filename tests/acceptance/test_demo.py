@@ -16,7 +16,7 @@ from uuid import uuid4
 import psutil
 import pytest
 import pytest_asyncio
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import stack as stacks
@@ -267,6 +267,26 @@ async def test_interrupted_demo_leaves_nothing(
     assert not [each for each in started if each.is_running()]
     assert not grounds & await databases()
     assert _is_empty(tmp_path)
+
+
+async def test_processes_end_when_the_demo_is_killed(stack: stacks.Stack) -> None:
+    with _running_demo(_environment(stack)) as demo:
+        await asyncio.to_thread(_wait_until_told, demo, "sending")
+        started = psutil.Process(demo.pid).children(recursive=True)
+        url = started[0].environ()["SQUAD_DATABASE_URL"]
+
+        demo.kill()
+        _, alive = await asyncio.to_thread(psutil.wait_procs, started, timeout=30)
+
+    assert not alive
+    await _drop(stack.database_url, url)
+
+
+async def _drop(server_url: str, url: str) -> None:
+    engine = create_async_engine(server_url, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text(f"DROP DATABASE {make_url(url).database} WITH (FORCE)"))
+    await engine.dispose()
 
 
 @pytest.mark.skipif("SQUAD_DATABASE_URL" in os.environ, reason="servers of the demo's own need none in the environment")

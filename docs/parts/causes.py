@@ -1,0 +1,57 @@
+# ruff: noqa: INP001 - documents are no room, so they are no package either
+"""Which events a handler can return and which codes it can raise, read from its source in the order of the checks."""
+
+import ast
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from textwrap import dedent
+from types import FunctionType
+from typing import Any
+
+from domain.rejections import Code
+from messages.registry import EVENTS
+
+
+@dataclass(slots=True)
+class Causes:
+    """What a handler can end in."""
+
+    codes: list[Code] = field(default_factory=list)
+    events: list[type[Any]] = field(default_factory=list)
+
+
+def causes_of(handler: Callable[..., Any]) -> Causes:
+    """Read a handler and what it calls among the handlers' modules."""
+    causes = Causes()
+    _read(handler, causes)
+    return causes
+
+
+def _read(function: Any, causes: Causes) -> None:  # noqa: ANN401 - a function, whose globals are needed
+    _Reader(function.__globals__, causes).visit(ast.parse(dedent(inspect.getsource(function))))
+
+
+class _Reader(ast.NodeVisitor):
+    """Visits a function's source in order."""
+
+    def __init__(self, names: dict[str, Any], causes: Causes) -> None:
+        self._names = names
+        self._causes = causes
+
+    def visit_Call(self, node: ast.Call) -> None:
+        """Follow calls of handlers' functions, and note events that are made."""
+        called = self._names.get(node.func.id) if isinstance(node.func, ast.Name) else None
+        if isinstance(called, FunctionType) and called.__module__.startswith("domain.handlers"):
+            _read(called, self._causes)
+        elif isinstance(called, type) and called in EVENTS and called not in self._causes.events:
+            self._causes.events.append(called)
+        self.generic_visit(node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        """Note codes."""
+        if isinstance(node.value, ast.Name) and self._names.get(node.value.id) is Code:
+            code = Code[node.attr]
+            if code not in self._causes.codes:
+                self._causes.codes.append(code)
+        self.generic_visit(node)

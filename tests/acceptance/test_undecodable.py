@@ -1,0 +1,80 @@
+"""A record that the client library cannot even decode stops its partition, and no other."""
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.record.util import calc_crc32c
+
+from consumers.records import Partition
+from messages.codec import encode_command
+from messages.keys import partition_of
+from tests import making
+from tests.acceptance.conftest import eventually, send
+from tests.acceptance.test_consuming import assert_one_effect_each, consuming, decided, rows
+from tests.making import NOON, SOURCE, new_id
+
+NAME = "bad-name"
+
+
+class Damaging:
+    """Builds a batch whose header name is not UTF-8, its checksum right: as a careless producer would."""
+
+    def __init__(self, builder) -> None:
+        self._builder = builder
+
+    def __getattr__(self, name: str):
+        return getattr(self._builder, name)
+
+    def build(self) -> bytearray:
+        built = bytearray(self._builder.build())
+        place = built.index(NAME.encode())
+        built[place : place + 2] = b"\xff\xfe"
+        # The CRC-32C of everything after it, at its place in the header of a record batch of version 2.
+        built[17:21] = calc_crc32c(memoryview(built)[21:]).to_bytes(4, "big")
+        return built
+
+
+def of_partition(number: int, count: int):
+    """Give commands whose keys belong to a partition of three."""
+    found = []
+    while len(found) < count:
+        user_id = new_id()
+        if partition_of(user_id.encode(), 3) == number:
+            found.append(making.register_user(user_id))
+    return found
+
+
+async def send_damaged(settings, partition: int) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers)
+    await producer.start()
+    batch = producer.create_batch()
+    for command in of_partition(partition, 3):
+        key, value, headers = encode_command(command, command_id=new_id(), source=SOURCE, time=NOON)
+        batch.append(key=key, value=value, timestamp=None, headers=[*headers, (NAME, b"")])
+    batch._builder = Damaging(batch._builder)
+    await (await producer.send_batch(batch, settings.topic("commands"), partition=partition))
+    await producer.stop()
+
+
+async def test_undecodable_record_stops_its_partition_alone(service, database):
+    await send(service, of_partition(1, 20))
+    await send_damaged(service, 1)
+    await send(service, of_partition(1, 5))
+    for number in (0, 2):
+        await send(service, of_partition(number, 50))
+
+    async with consuming(service.model_copy(update={"lanes": 1}), database) as (consumer, source):
+        await eventually("everything before it and elsewhere is decided", lambda: decided(database, 120))
+        await eventually("its partition is stopped", lambda: _stopped(source))
+        assert set(source.stopped) == {Partition(service.topic("commands"), 1)}
+        [why] = source.stopped.values()
+        assert why.startswith("the record at or after offset 20 cannot be read: UnicodeDecodeError")
+        await send(service, of_partition(0, 10))
+        await eventually("the others go on", lambda: decided(database, 130))
+        assert consumer.counts["applied"] == 130
+
+    await assert_one_effect_each(database, 130)
+    checkpoints = dict(await rows(database, "SELECT partition, next_offset FROM checkpoints"))
+    assert checkpoints == {0: 60, 1: 20, 2: 50}
+
+
+async def _stopped(source) -> bool:
+    return bool(source.stopped)
