@@ -26,6 +26,7 @@ __all__ = [
     "check_topics",
     "client_arguments",
     "create_topics",
+    "end_offsets",
     "open_admin",
     "open_producer",
     "plan_topics",
@@ -185,8 +186,7 @@ async def tail(
     )
     try:
         await consumer.start()
-        partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
-        partitions = partitions or await _partitions(settings, topic)
+        partitions = await _partitions(settings, topic)
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         starts = await consumer.beginning_offsets(partitions) if from_beginning else ends
@@ -194,6 +194,21 @@ async def tail(
             consumer.seek(partition, starts[partition])
         async for record in _read(consumer, ends if to_end else None):
             yield record
+    finally:
+        await consumer.stop()
+
+
+async def end_offsets(settings: Settings, topic: str) -> dict[int, int]:
+    """Give the offset behind the last record of each partition of a topic.
+
+    Raises:
+        TopicError: there is no such topic.
+    """
+    consumer = AIOKafkaConsumer(**client_arguments(settings), enable_auto_commit=False)
+    try:
+        await consumer.start()
+        ends = await consumer.end_offsets(await _partitions(settings, topic))
+        return {partition.partition: offset for partition, offset in ends.items()}
     finally:
         await consumer.stop()
 

@@ -1,8 +1,6 @@
 """Commands from the topic to committed rows: the guide's own pattern, our consumer, and the limit."""
 
-import asyncio
 import json
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import perf_counter
@@ -16,41 +14,10 @@ from sqlalchemy import make_url, select
 from app import wiring
 from app.settings import Settings
 from bench import limit_sql
+from bench.draining import consume_to_end
 from bench.ground import Ground, fresh_database, reset_checkpoints
-from consumers.consumer import Consumer
 from db.database import Database
 from db.models import Squad, SquadMember, Task, User
-
-
-async def consume_to_end(settings: Settings, database: Database) -> tuple[Counter[str], dict[str, float], float]:
-    """Run our consumer until it has applied what the topic has.
-
-    Returns:
-        Its counts, the seconds by phase, and the seconds from the first batch begun to the last one committed.
-    """
-    processor = wiring.build_processor(settings, database)
-    source = wiring.build_source(settings, database)
-    moments: list[float] = []
-    consumer = Consumer(
-        source=source,
-        processor=processor,
-        lanes=settings.lanes,
-        on_applied=lambda _: moments.append(perf_counter()),
-    )
-    async with _reader(settings) as (reader, partitions):
-        ends = await reader.end_offsets(partitions)
-    running = asyncio.create_task(consumer.run())
-    while not source.positions:  # noqa: ASYNC110 - the parts measured are not made to signal for it
-        await asyncio.sleep(0.001)
-    started = perf_counter()
-    goal = {(each.topic, each.partition): end for each, end in ends.items()}
-    while not (dict(source.positions) == goal and moments):
-        await asyncio.sleep(0.005)
-        if running.done():
-            await running
-    consumer.stop()
-    await running
-    return consumer.counts, dict(processor.phase_seconds), moments[-1] - started
 
 
 async def run_ours(ground: Ground, *, lanes: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from app import broker, wiring
 from app.settings import Settings
+from bench.draining import consume_to_end
 from db.database import Database
 from domain import commands
 from messages.codec import encode_command
@@ -155,8 +156,6 @@ async def send(settings: Settings, planned: Sequence[commands.Command]) -> None:
 
 
 async def _apply_all(settings: Settings) -> None:
-    from bench.consuming import consume_to_end
-
     async with wiring.open_database(settings) as database:
         await consume_to_end(settings, database)
 

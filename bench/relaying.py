@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from app import broker, wiring
 from app.settings import Settings
-from bench.consuming import consume_to_end
+from bench.draining import consume_to_end
 from bench.ground import Ground, fresh_database, reset_checkpoints
 from db.database import Database
 from messages.keys import partition_of

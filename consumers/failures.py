@@ -19,7 +19,7 @@ from typing import Protocol
 
 from consumers.checkpoints import FencedError
 from consumers.inbox import RivalError
-from consumers.records import Batch, Partition, Record
+from consumers.records import Batch, Partition, Record, partition_of
 from db.errors import Failure, classify
 from db.waiting import jittered_seconds
 
@@ -129,7 +129,7 @@ class Settler:
         return None
 
     def _stop(self, record: Record, error: Exception) -> frozenset[Partition]:
-        partition = Partition(record.topic, record.partition)
+        partition = partition_of(record)
         names = dict(record.headers)
         self._source.stop_partition(
             partition,

@@ -35,6 +35,11 @@ class Record(Protocol):
     def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
 
 
+def partition_of(record: Record) -> Partition:
+    """Give the partition that a record is in."""
+    return Partition(record.topic, record.partition)
+
+
 def checksum(record: Record) -> int:
     """Give the CRC-32 of a record's key and value, to know it again when its topic was made anew."""
     return zlib.crc32(record.value or b"", zlib.crc32(record.key or b""))
@@ -56,7 +61,7 @@ class Batch:
 
     def last_records(self) -> dict[Partition, Record]:
         """Give the last record of each partition."""
-        return {Partition(record.topic, record.partition): record for record in self.records}
+        return {partition_of(record): record for record in self.records}
 
     def halves(self) -> tuple["Batch", "Batch"]:
         """Split into the first and the second half of the records; the second begins where the first ends."""
@@ -66,7 +71,7 @@ class Batch:
             partition: record.offset + 1
             for partition, record in Batch(left, {}, self.generation).last_records().items()
         }
-        in_right = {Partition(record.topic, record.partition) for record in right}
+        in_right = set(map(partition_of, right))
         return (
             Batch(left, {partition: self.begins[partition] for partition in ends}, self.generation),
             Batch(
@@ -79,7 +84,7 @@ class Batch:
     def without(self, partitions: frozenset[Partition]) -> "Batch":
         """Leave out the records of some partitions."""
         return Batch(
-            [record for record in self.records if Partition(record.topic, record.partition) not in partitions],
+            [record for record in self.records if partition_of(record) not in partitions],
             {partition: begin for partition, begin in self.begins.items() if partition not in partitions},
             self.generation,
         )

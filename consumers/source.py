@@ -8,7 +8,7 @@ changed during one, partitions are adopted again, because the client may have dr
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -16,7 +16,9 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from aiokafka.errors import CorruptRecordException, KafkaError
 
 from consumers import checkpoints
-from consumers.records import Batch, Partition, Record
+from consumers.assignment import Assignment
+from consumers.group_offsets import GroupOffsets
+from consumers.records import Batch, Partition, Record, partition_of
 from db.database import Database
 from db.errors import Failure, classify
 from db.waiting import jittered_seconds
@@ -66,12 +68,10 @@ class Source:
         self._database = database
         self._group = group
         self._topic = topic
-        self._lanes = lanes
         self._max_records = max_records
         self._max_bytes = max_bytes
         self._first_start = first_start
         self._poll_milliseconds = round(poll_seconds * 1000)
-        self._commit_seconds = commit_seconds
         self._stop_seconds = stop_seconds
         self._consumer = AIOKafkaConsumer(
             **client,
@@ -86,15 +86,17 @@ class Source:
             # One request per broker is under way at a time, and a partition drained meanwhile waits for its end.
             fetch_max_wait_ms=100,
         )
-        self.generation = 0
-        self._lane_of: dict[Partition, int] = {}
-        self._positions: dict[Partition, int] = {}
-        self._leftover: dict[int, list[Record]] = {}
-        self._committed: dict[Partition, int] = {}
-        self._stopped: dict[Partition, str] = {}
+        self._assignment = Assignment(lanes=lanes)
         self._suspects: dict[Partition, Literal["alone", "one by one"]] = {}
-        self._changed = asyncio.Event()
         self._adopted = asyncio.Condition()
+        self._offsets = GroupOffsets(
+            consumer=self._consumer,
+            database=database,
+            group=group,
+            positions=self._assignment.positions,
+            interval_seconds=commit_seconds,
+            deadline_seconds=stop_seconds,
+        )
 
     # Life
 
@@ -109,11 +111,11 @@ class Source:
         except BaseException:
             await self._consumer.stop()
             raise
-        self._consumer.subscribe([self._topic], listener=_Listener(self._revoke, self._assign))
+        self._consumer.subscribe([self._topic], listener=_Listener(self._assignment))
 
     async def stop(self) -> None:
         """Commit the group's offsets once more and leave it, within a deadline."""
-        await self._commit_within_deadline()
+        await self._offsets.commit_once()
         try:
             async with asyncio.timeout(self._stop_seconds):
                 await self._consumer.stop()
@@ -124,7 +126,7 @@ class Source:
         """Adopt partitions and commit the group's offsets, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._adopt_for_ever())
-            tasks.create_task(self._commit_for_ever())
+            tasks.create_task(self._offsets.run())
 
     # What the lanes call
 
@@ -134,83 +136,49 @@ class Source:
         if not partitions:
             await self._wait_for_adoption()
             return None
-        generation = self.generation
-        records = self._leftover.pop(lane, None) or await self._poll(partitions)
-        if self.generation != generation:
+        generation = self._assignment.generation
+        records = self._assignment.take_left_over(lane) or await self._poll(partitions)
+        if self._assignment.generation != generation:
             # The poll outlived its assignment. What it brought may stem from the new one, whose place would be lost.
-            self._forget(_partitions_in(records))
+            self._assignment.forget(set(map(partition_of, records)))
             return None
-        if not records:
-            return None
-        records = self._within_bytes(lane, records)
-        batch = Batch(
-            records,
-            {partition: self._positions[partition] for partition in _partitions_in(records)},
-            generation,
-        )
-        for partition, last in batch.last_records().items():
-            self._positions[partition] = last.offset + 1
-        return batch
+        return self._assignment.make_batch(lane, records, self._max_bytes) if records else None
 
     def is_current(self, batch: Batch) -> bool:
         """Tell whether the batch's partitions are still ours by the assignment it was read under."""
-        return batch.generation == self.generation
+        return batch.generation == self._assignment.generation
 
     def read_again(self, batch: Batch) -> None:
         """Forget where the batch's partitions were read to, and begin at their checkpoints again."""
-        self._forget(batch.begins)
+        self._assignment.forget(batch.begins.keys())
 
     def stop_partition(self, partition: Partition, why: str) -> None:
         """Read no further in a partition, for this process's life."""
-        self._stopped[partition] = why
-        self._forget([partition])
+        self._assignment.stop(partition, why)
         logger.error("partition %s is stopped: %s", partition, why)
 
     @property
     def stopped(self) -> Mapping[Partition, str]:
         """The partitions that are stopped, and why."""
-        return self._stopped
+        return self._assignment.stopped
 
     @property
     def positions(self) -> Mapping[Partition, int]:
-        """The adopted partitions, and the offset that the next batch of each begins with."""
-        return self._positions
+        """The partitions that are read, and the offset that the next batch of each begins with."""
+        return self._assignment.positions
 
-    # Assignment: called by the client, so nothing here waits
-
-    def _revoke(self) -> None:
-        self.generation += 1
-        self._lane_of.clear()
-        self._positions.clear()
-        self._leftover.clear()
-        self._suspects.clear()
-
-    def _assign(self, partitions: Collection[TopicPartition]) -> None:
-        self._revoke()
-        assigned = sorted(Partition(each.topic, each.partition) for each in partitions)
-        self._lane_of.update((partition, number % self._lanes) for number, partition in enumerate(assigned))
-        logger.info("assigned %s", ", ".join(map(str, assigned)) or "no partitions")
-        self._changed.set()
-
-    def _forget(self, partitions: Iterable[Partition]) -> None:
-        lost = set(partitions)
-        for partition in lost:
-            self._positions.pop(partition, None)
-        for lane, records in list(self._leftover.items()):
-            if lost.intersection(_partitions_in(records)):
-                # Left-overs are one run of records per lane: dropped together, read again together.
-                del self._leftover[lane]
-                for partition in _partitions_in(records):
-                    self._positions.pop(partition, None)
-        self._changed.set()
+    @property
+    def generation(self) -> int:
+        """Counts assignments."""
+        return self._assignment.generation
 
     # Adoption
 
     async def _adopt_for_ever(self) -> None:
         waits = jittered_seconds()
         while True:
-            await self._changed.wait()
-            self._changed.clear()
+            await self._assignment.changed.wait()
+            self._assignment.changed.clear()
             try:
                 await self._adopt_once()
                 waits = jittered_seconds()
@@ -218,26 +186,26 @@ class Source:
                 if not isinstance(error, KafkaError) and classify(error) is not Failure.TRANSIENT:
                     raise
                 logger.warning("cannot load checkpoints, trying again: %s", error)
-                self._changed.set()
+                self._assignment.changed.set()
                 await asyncio.sleep(next(waits))
 
     async def _adopt_once(self) -> None:
-        generation = self.generation
-        wanted = self._lane_of.keys() - self._positions.keys() - self._stopped.keys()
+        generation = self._assignment.generation
+        wanted = self._assignment.to_adopt()
         if not wanted:
             return
         handles = [TopicPartition(*partition) for partition in wanted]
         starts = _by_partition(await self._consumer.beginning_offsets(handles))
         ends = _by_partition(await self._consumer.end_offsets(handles))
         stored = await self._load_or_create(wanted, starts if self._first_start == "earliest" else ends)
-        if self.generation != generation:
+        if self._assignment.generation != generation:
             return
         for partition, offset in stored.items():
             if not starts[partition] <= offset <= ends[partition]:
                 self.stop_partition(partition, _out_of_range(offset, starts[partition], ends[partition]))
                 continue
             self._consumer.seek(TopicPartition(*partition), offset)
-            self._positions[partition] = offset
+            self._assignment.adopt(partition, offset)
         logger.info("reading from %s", ", ".join(f"{each}@{offset}" for each, offset in sorted(stored.items())))
         async with self._adopted:
             self._adopted.notify_all()
@@ -265,10 +233,10 @@ class Source:
 
     def _partitions_to_poll(self, lane: int) -> list[Partition]:
         """Give the lane's partitions; one alone while it is being found out which of them cannot be read."""
-        suspects = [each for each in self._suspects if self._lane_of.get(each) == lane]
+        suspects = [each for each in self._suspects if self._assignment.lane_of(each) == lane]
         if suspects:
-            return [each for each in suspects if each in self._positions][:1]
-        return [each for each in self._positions if self._lane_of[each] == lane]
+            return [each for each in suspects if each in self.positions][:1]
+        return self._assignment.adopted_of(lane)
 
     async def _poll(self, partitions: Sequence[Partition]) -> list[Record]:
         """Poll once; never cancelled from here, because that would cost the client's records and its watchdog."""
@@ -285,7 +253,7 @@ class Source:
         if len(partitions) == 1 and not (found and one_by_one):
             self._suspects.pop(partitions[0], None)
         # A partition that was given up while the poll ran has no place to begin from.
-        return [record for some in found.values() for record in some if _partition_of(record) in self._positions]
+        return [record for some in found.values() for record in some if partition_of(record) in self.positions]
 
     async def _recover(self, partitions: Sequence[Partition], error: Exception) -> None:
         """Read everything again from the checkpoints, and find out who cannot be read, if that is what is wrong.
@@ -300,75 +268,29 @@ class Source:
                 self._suspects.update(dict.fromkeys(partitions, "alone"))
             elif self._suspects.get(first) == "one by one":
                 del self._suspects[first]
-                self.stop_partition(first, _unreadable(self._positions.get(first), error))
+                self.stop_partition(first, _unreadable(self.positions.get(first), error))
             else:
                 self._suspects[first] = "one by one"
         logger.warning("polling failed, reading again from the checkpoints: %s: %s", type(error).__name__, error)
-        self._forget(list(self._positions))
+        self._assignment.forget(list(self.positions))
         await asyncio.sleep(self._poll_milliseconds / 1000)
-
-    def _within_bytes(self, lane: int, records: list[Record]) -> list[Record]:
-        size = 0
-        for count, record in enumerate(records):
-            size += len(record.key or b"") + len(record.value or b"")
-            if size > self._max_bytes and count:
-                self._leftover[lane] = records[count:]
-                return records[:count]
-        return records
-
-    # The group's offsets, for other people's tools
-
-    async def _commit_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(self._commit_seconds)
-            await self._commit_within_deadline()
-
-    async def _commit_within_deadline(self) -> None:
-        try:
-            async with asyncio.timeout(self._stop_seconds):
-                await self._commit_once()
-        except Exception as error:
-            if not isinstance(error, KafkaError | TimeoutError) and classify(error) is not Failure.TRANSIENT:
-                raise
-            logger.debug("the group's offsets were not committed: %s", error)
-
-    async def _commit_once(self) -> None:
-        if all(self._committed.get(partition) == offset for partition, offset in self._positions.items()):
-            return
-        async with self._database.transaction() as session:
-            stored = await checkpoints.load(session, self._group, list(self._positions))
-        news = {
-            partition: offset
-            for partition, offset in stored.items()
-            if partition in self._positions and self._committed.get(partition) != offset
-        }
-        if news:
-            await self._consumer.commit({TopicPartition(*partition): offset for partition, offset in news.items()})
-            self._committed.update(news)
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # the client library is untyped
-    """Tells the source at once, without waiting for anything."""
+    """Tells the assignment at once, without waiting for anything: the client swallows what a listener raises."""
 
-    def __init__(self, revoke: Callable[[], None], assign: Callable[[Collection[TopicPartition]], None]) -> None:
-        self._revoke = revoke
-        self._assign = assign
+    def __init__(self, assignment: Assignment) -> None:
+        self._assignment = assignment
 
     def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """The old assignment is gone."""
-        self._revoke()
+        self._assignment.revoke()
 
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """A new assignment begins."""
-        self._assign(assigned)
-
-
-def _partition_of(record: Record) -> Partition:
-    return Partition(record.topic, record.partition)
-
-
-def _partitions_in(records: Iterable[Record]) -> set[Partition]:
-    return {_partition_of(record) for record in records}
+        partitions = [Partition(each.topic, each.partition) for each in assigned]
+        self._assignment.assign(partitions)
+        logger.info("assigned %s", ", ".join(map(str, sorted(partitions))) or "no partitions")
 
 
 def _by_partition(offsets: Mapping[TopicPartition, int]) -> dict[Partition, int]:

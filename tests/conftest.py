@@ -143,4 +143,5 @@ def settings(database_url: str, bootstrap_servers: str) -> Settings:
         heartbeat_seconds=0.5,
         # A consumer stopped in the middle of a transaction keeps its locks for so long.
         idle_in_transaction_timeout_seconds=3,
+        statement_timeout_seconds=10,
     )

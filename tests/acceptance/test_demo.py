@@ -269,8 +269,8 @@ async def test_interrupted_demo_leaves_nothing(
     assert _is_empty(tmp_path)
 
 
-async def test_processes_end_when_the_demo_is_killed(stack: stacks.Stack) -> None:
-    with _running_demo(_environment(stack)) as demo:
+async def test_processes_end_when_the_demo_is_killed(stack: stacks.Stack, tmp_path: Path) -> None:
+    with _running_demo({**_environment(stack), "TMPDIR": str(tmp_path)}) as demo:
         await asyncio.to_thread(_wait_until_told, demo, "sending")
         started = psutil.Process(demo.pid).children(recursive=True)
         url = started[0].environ()["SQUAD_DATABASE_URL"]
