@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from app.cli.output import Json, print_json
+
 app = typer.Typer()
 relay = typer.Typer(help="The relay, which publishes the outbox.", no_args_is_help=True)
 app.add_typer(relay, name="relay")
@@ -40,7 +42,9 @@ def run_relay() -> None:
 @app.command()
 def health(
     kind: Annotated[Literal["consumer", "relay", "all"], typer.Argument(help="Which process.")],
+    *,
     max_age_seconds: Annotated[float, typer.Option(help="How old the last heartbeat may be.")] = 15,
+    as_json: Json = False,
 ) -> None:
     """Exit with 0 when a process of this kind on this host described itself lately (for container health checks)."""
     import asyncio
@@ -49,6 +53,10 @@ def health(
     from app.settings import Settings
 
     age = asyncio.run(life.heartbeat_age(Settings.load(), kind))
-    typer.echo("no heartbeat" if age is None else f"last heartbeat {age:.1f} s ago")
-    if age is None or age > max_age_seconds:
+    healthy = age is not None and age <= max_age_seconds
+    if as_json:
+        print_json({"kind": kind, "healthy": healthy, "heartbeat_age_seconds": age})
+    else:
+        typer.echo("no heartbeat" if age is None else f"last heartbeat {age:.1f} s ago")
+    if not healthy:
         raise typer.Exit(1)

@@ -1,0 +1,58 @@
+"""The generated parts of the documents are what the code says now."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from docs import generate
+from docs.parts.causes import causes_of
+from domain.handlers import squads
+from domain.rejections import Code
+
+PAGES = generate.pages()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_generated_parts_are_current(page: Path) -> None:
+    text = page.read_text()
+
+    assert generate.renew(text) == text, "run `python -m docs.generate`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_mark_has_its_end(page: Path) -> None:
+    text = page.read_text()
+
+    assert len(re.findall(r"^<!-- (?:generated|end)\b", text, re.MULTILINE)) == 2 * len(generate.names(text))
+
+
+def test_every_part_stands_on_one_page() -> None:
+    standing = Counter(name for page in PAGES for name in generate.names(page.read_text()))
+
+    assert standing == Counter(generate.PARTS.keys())
+
+
+def test_a_part_that_is_not_current_is_written_anew_and_nothing_else() -> None:
+    page = "before\n\n<!-- generated: settings -->\nold\n<!-- end: settings -->\n\nafter\n"
+
+    renewed = generate.renew(page)
+
+    assert "SQUAD_LANES" in renewed
+    assert "old" not in renewed
+    assert renewed.startswith("before\n\n<!-- generated: settings -->\n")
+    assert renewed.endswith("<!-- end: settings -->\n\nafter\n")
+    assert generate.renew(renewed) == renewed
+
+
+def test_an_unknown_part_is_an_error() -> None:
+    with pytest.raises(KeyError, match="nonsense"):
+        generate.renew("<!-- generated: nonsense -->\n<!-- end: nonsense -->\n")
+
+
+def test_codes_of_a_handler_are_found_through_what_it_calls() -> None:
+    causes = causes_of(squads.transfer_squad_ownership)
+
+    assert causes.codes == [Code.SQUAD_NOT_FOUND, Code.SAME_OWNER, Code.USER_NOT_FOUND, Code.USER_INACTIVE]
+    assert [event.__name__ for event in causes.events] == ["SquadOwnershipTransferred"]
