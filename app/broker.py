@@ -11,6 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, TopicAlreadyExistsError, for_code
 
 from app.settings import Settings, variable
+from consumers import kafka_client
 
 TIME_STAMPS: Final = "message.timestamp.type"
 
@@ -92,12 +93,9 @@ async def open_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 @asynccontextmanager
 async def open_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
     """Give a producer whose sends are acknowledged by all replicas, flushed and closed at the end."""
-    producer = AIOKafkaProducer(**client_arguments(settings), acks="all", enable_idempotence=True, linger_ms=5)
-    try:
-        await producer.start()
+    client = AIOKafkaProducer(**client_arguments(settings), acks="all", enable_idempotence=True, linger_ms=5)
+    async with kafka_client.opened(client) as producer:
         yield producer
-    finally:
-        await producer.stop()
 
 
 async def create_topics(settings: Settings) -> list[str]:
@@ -181,11 +179,10 @@ async def tail(
     Raises:
         TopicError: there is no such topic.
     """
-    consumer = AIOKafkaConsumer(
+    client = AIOKafkaConsumer(
         **client_arguments(settings), enable_auto_commit=False, isolation_level="read_committed", fetch_max_wait_ms=100
     )
-    try:
-        await consumer.start()
+    async with kafka_client.opened(client) as consumer:
         partitions = await _partitions(settings, topic)
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
@@ -194,8 +191,6 @@ async def tail(
             consumer.seek(partition, starts[partition])
         async for record in _read(consumer, ends if to_end else None):
             yield record
-    finally:
-        await consumer.stop()
 
 
 async def end_offsets(settings: Settings, topic: str) -> dict[int, int]:
@@ -204,13 +199,12 @@ async def end_offsets(settings: Settings, topic: str) -> dict[int, int]:
     Raises:
         TopicError: there is no such topic.
     """
-    consumer = AIOKafkaConsumer(**client_arguments(settings), enable_auto_commit=False)
-    try:
-        await consumer.start()
-        ends = await consumer.end_offsets(await _partitions(settings, topic))
-        return {partition.partition: offset for partition, offset in ends.items()}
-    finally:
-        await consumer.stop()
+    partitions = await _partitions(settings, topic)
+    async with kafka_client.opened(
+        AIOKafkaConsumer(**client_arguments(settings), enable_auto_commit=False)
+    ) as consumer:
+        ends = await consumer.end_offsets(partitions)
+    return {partition.partition: offset for partition, offset in ends.items()}
 
 
 async def _partitions(settings: Settings, topic: str) -> list[TopicPartition]:

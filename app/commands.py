@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from app import broker, wiring
 from app.settings import Settings
+from db.database import Database
 from db.models import InboxCommand
 from domain.commands import Command
 from messages.codec import encode_command
@@ -76,18 +77,27 @@ async def send(settings: Settings, prepared: Prepared, *, wait_seconds: float = 
     async with broker.open_producer(settings) as producer:
         place = await producer.send_and_wait(topic, value, key=key, headers=headers)
     sent = {"id": prepared.id, "source": prepared.source, "partition": place.partition, "offset": place.offset}
-    deadline = monotonic() + wait_seconds
-    while wait_seconds and monotonic() < deadline:
-        outcome = await show(settings, prepared.source, prepared.id)
-        if outcome is not None:
-            return sent | outcome
-        await asyncio.sleep(POLL_SECONDS)
-    return sent
+    return sent | (await _wait_for_outcome(settings, prepared, wait_seconds) or {}) if wait_seconds else sent
+
+
+async def _wait_for_outcome(settings: Settings, prepared: Prepared, seconds: float) -> dict[str, Any] | None:
+    deadline = monotonic() + seconds
+    async with wiring.open_database(settings, pool_size=1) as database:
+        while (outcome := await _find(database, prepared.source, prepared.id)) is None:
+            if monotonic() > deadline:
+                return None
+            await asyncio.sleep(POLL_SECONDS)
+    return outcome
 
 
 async def show(settings: Settings, source: str, command_id: str) -> dict[str, Any] | None:
     """Give a command's current outcome and where it was read; `None` when it was not decided."""
-    async with wiring.open_database(settings) as database, database.sessions() as session:
+    async with wiring.open_database(settings, pool_size=1) as database:
+        return await _find(database, source, command_id)
+
+
+async def _find(database: Database, source: str, command_id: str) -> dict[str, Any] | None:
+    async with database.sessions() as session:
         row = await session.scalar(
             select(InboxCommand).where(InboxCommand.source == source, InboxCommand.command_id == command_id)
         )

@@ -84,7 +84,7 @@ async def run(settings: Settings, kind: Kind) -> None:
     """
     await broker.check_topics(settings)
     calm_collector()
-    async with wiring.open_process(settings, kind) as process, wiring.open_database(settings) as database:
+    async with wiring.open_process(settings, kind) as process, wiring.open_database(settings, pool_size=1) as database:
         heartbeat = Heartbeat(
             database=database,
             kind=kind,

@@ -10,6 +10,9 @@ from sqlalchemy.exc import ArgumentError
 PREFIX = "SQUAD_"
 """Of every variable."""
 
+DEAD_LETTER_EXTRA_BYTES = 16_384
+"""What the key and the headers that say why can add to a published dead letter."""
+
 
 class SettingsError(Exception):
     """A setting is missing or malformed; the message names each and what is wrong."""
@@ -24,7 +27,7 @@ class Settings(BaseSettings):
         str, Field(description="PostgreSQL, as `postgresql+asyncpg://user:password@host:port/database`.")
     ] = "postgresql+asyncpg://squad@127.0.0.1:5432/squad"
     database_pool_size: Annotated[
-        PositiveInt, Field(description="Connections of a consumer at most, two more than lanes at least.")
+        PositiveInt, Field(description="Connections of a consumer's lanes at most; relay and heartbeat have six more.")
     ] = 10
     database_connect_timeout_seconds: Annotated[
         PositiveFloat, Field(description="How long opening a connection may take.")
@@ -85,7 +88,8 @@ class Settings(BaseSettings):
     record_max_header_bytes: Annotated[PositiveInt, Field(description="All headers of a command record.")] = 16384
     record_max_json_depth: Annotated[PositiveInt, Field(description="How deep a command's JSON may nest.")] = 32
     dead_letter_max_bytes: Annotated[
-        PositiveInt, Field(description="How much of a dead letter's value is published; the table has it whole.")
+        PositiveInt,
+        Field(description="How much of a dead letter's headers and value is published; the table has it whole."),
     ] = 900000
 
     relay_page_max_rows: Annotated[
@@ -148,6 +152,11 @@ class Settings(BaseSettings):
         if self.lease_renew_seconds > self.lease_seconds / 2:
             raise SettingsError(
                 f"{variable('lease_renew_seconds')}: must be at most half of {variable('lease_seconds')}"
+            )
+        if self.dead_letter_max_bytes + DEAD_LETTER_EXTRA_BYTES > self.relay_batch_max_bytes:
+            raise SettingsError(
+                f"{variable('dead_letter_max_bytes')}: must leave {DEAD_LETTER_EXTRA_BYTES} bytes of"
+                f" {variable('relay_batch_max_bytes')}, for the headers that say why"
             )
         if self.database_pool_size < self.lanes + 2:
             raise SettingsError(f"{variable('database_pool_size')}: must be at least {variable('lanes')} + 2")

@@ -1,4 +1,4 @@
-"""`python -m bench.inserting`: a batch's outbox rows by COPY and by INSERT … SELECT unnest, in turn (ADR 0002)."""
+"""`python -m bench.inserting`: a batch's outbox rows by COPY and by two kinds of unnest, in turn (ADR 0002)."""
 
 import argparse
 import asyncio
@@ -12,21 +12,29 @@ from time import perf_counter
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 import stack as stacks
 from app import life, logs, wiring
 from app.settings import Settings
 from bench import report
 from bench.ground import administer, new_id
-from db import bulk
 from db.database import Database
+from outbox.append import ROWS, Outbox
 
-COLUMNS = ("time", "sequence", "slot", "event_id", "topic", "key", "type", "source", "correlation_id", "body")
-TYPES = ("timestamptz", "bigint", "smallint", "uuid", "text", "bytea", "text", "text", "text", "bytea")
+COLUMNS = ROWS.columns
+TYPES = (
+    *("timestamptz", "timestamptz", "bigint", "smallint", "uuid", "text", "bytea"),
+    *("text", "text", "text", "text", "text", "text", "text", "text", "text", "bytea"),
+)
+CASTS = {"header_names": "::text[]", "header_values": "::bytea[]"}
+"""Arrays in rows travel as literals: unnest of a two-dimensional array flattens it."""
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
 UNNEST = text(
     f"""
     INSERT INTO outbox ({", ".join(COLUMNS)})
-    SELECT {", ".join(f"x.{name}" for name in COLUMNS)}
+    SELECT {", ".join(f"x.{name}{CASTS.get(name, '')}" for name in COLUMNS)}
     FROM unnest({", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in zip(COLUMNS, TYPES, strict=True))})
         WITH ORDINALITY AS x({", ".join(COLUMNS)}, ordinality)
     ORDER BY x.ordinality
@@ -36,35 +44,57 @@ UNNEST = text(
 
 def rows(chance: random.Random, number: int) -> list[tuple[Any, ...]]:
     """Make the rows of a batch."""
-    now = datetime.now(UTC)
-    return [
-        (now, n, 7, new_id(chance), "events", new_id(chance).encode(), "t.v1", "/bench", new_id(chance), b"x" * 250)
-        for n in range(number)
-    ]
+    outbox = Outbox()
+    for sequence in range(number):
+        outbox.append(
+            topic="squad.events",
+            key=new_id(chance).encode(),
+            event_id=new_id(chance),
+            type="squad.created.v1",
+            source="/agent-squad",
+            time=NOW,
+            recorded_at=NOW,
+            sequence=sequence,
+            correlation_id=new_id(chance),
+            causation_id=new_id(chance),
+            dataschema="urn:agent-squad:schema:squad.created.v1:1",
+            content_type="application/json",
+            body=b"x" * 250,
+        )
+    return outbox.rows
 
 
-async def by_unnest(database: Database, batch: list[tuple[Any, ...]]) -> None:
+async def by_arrays(session: AsyncSession, batch: list[tuple[Any, ...]]) -> None:
     """Insert by one statement with an array for each column."""
-    async with database.transaction() as session:
-        columns = zip(*batch, strict=True)
-        await session.execute(UNNEST, {name: list(each) for name, each in zip(COLUMNS, columns, strict=True)})
+    columns = zip(*batch, strict=True)
+    await session.execute(UNNEST, {name: list(each) for name, each in zip(COLUMNS, columns, strict=True)})
 
 
-async def by_copy(database: Database, batch: list[tuple[Any, ...]]) -> None:
+async def by_rows(session: AsyncSession, batch: list[tuple[Any, ...]]) -> None:
+    """Insert by one statement with one array of rows, as we do."""
+    await ROWS.insert(session, batch)
+
+
+async def by_copy(session: AsyncSession, batch: list[tuple[Any, ...]]) -> None:
     """Insert by COPY."""
-    async with database.transaction() as session:
-        await bulk.add_rows(session, "outbox", COLUMNS, batch)
+    await session.execute(text("SELECT 1"))  # begins the transaction
+    driver: Any = (await (await session.connection()).get_raw_connection()).driver_connection
+    await driver.copy_records_to_table("outbox", columns=COLUMNS, records=batch)
+
+
+WAYS = {"an array a column": by_arrays, "an array of rows": by_rows, "COPY": by_copy}
 
 
 async def measure(database: Database, *, rounds: int, size: int, seed: int) -> dict[str, Any]:
-    """Give milliseconds a batch for both, of wall time and of our own processor time."""
+    """Give milliseconds a batch for each way, of wall time and of our own processor time."""
     chance = random.Random(seed)  # noqa: S311 - reproducible on purpose
     found: dict[str, dict[str, list[float]]] = {}
     for number in range(rounds + 3):
-        for name, add in (("unnest", by_unnest), ("copy", by_copy)):
+        for name, add in WAYS.items():
             batch = rows(chance, size)
             wall, own = perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_utime
-            await add(database, batch)
+            async with database.transaction() as session:
+                await add(session, batch)
             spent = resource.getrusage(resource.RUSAGE_SELF).ru_utime - own
             if number >= 3:  # the first ones fill caches
                 figures = found.setdefault(name, {"wall": [], "own": []})
@@ -100,7 +130,7 @@ def main() -> None:
         results = asyncio.run(run(stack, rounds=2 if arguments.short else 40, size=1000, seed=1))
     report.save(results, arguments.output)
     for name, figures in results["milliseconds"].items():
-        print(f"{name:<8}" + "  ".join(f"{kind} {each:6.2f} ms" for kind, each in figures.items()))
+        print(f"{name:<20}" + "  ".join(f"{kind} {each:6.2f} ms" for kind, each in figures.items()))
 
 
 if __name__ == "__main__":

@@ -23,8 +23,9 @@ OWNERS = """
 TASKS = "UPDATE tasks SET status = 'completed', completed_at = $2 WHERE id = ANY($1::uuid[])"
 INBOX = """
     INSERT INTO inbox (source, command_id, type, key, correlation_id, payload_hash, outcome, outcome_revision,
-                       outcome_final, outcome_body, event_ids, topic, partition, record_offset, ce_time, decided_at)
-    SELECT '/bench', id, type, key, id, '', 'applied', 1, true, '', '{}', 'commands', 0, 0, $4, $4
+                       outcome_final, outcome_body, event_ids, topic, partition, record_offset, ce_time, decided_at,
+                       recorded_at)
+    SELECT '/bench', id, type, key, id, '', 'applied', 1, true, '', '{}', 'commands', 0, 0, $4, $4, $4
     FROM unnest($1::text[], $2::text[], $3::text[]) AS x(id, type, key)
 """
 OUTBOX = """

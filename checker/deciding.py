@@ -10,9 +10,6 @@ from checker.faults import Fault, Invariant
 from messages.outcome import Outcome
 from messages.refusals import Reason
 
-WITHOUT_EVENTS: Final = frozenset({"squad.complete-project-tasks.v1"})
-"""Commands that may find nothing to do: applied, with no event."""
-
 NOBODY_TO_ANSWER: Final = frozenset({Reason.TOO_LARGE, Reason.SOURCE_FORBIDDEN})
 """Reasons why a record whose envelope could be read has a dead letter without source."""
 
@@ -109,7 +106,7 @@ def check_effects(case: Case) -> Iterator[Fault]:
     """A command has exactly the events that its outcome lists: some when it was applied, else none."""
     causes: dict[str, Identity] = {}
     for row in case.tables.inbox:
-        if bool(row.event_ids) != (row.outcome == Outcome.APPLIED) and row.type not in WITHOUT_EVENTS:
+        if bool(row.event_ids) != (row.outcome == Outcome.APPLIED):
             yield Fault(Invariant.EFFECT_ONCE, f"{row.identity}: {row.outcome} with {len(row.event_ids)} events")
         for event_id in row.event_ids:
             if causes.setdefault(event_id, row.identity) != row.identity:

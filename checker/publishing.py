@@ -24,10 +24,7 @@ def check_published(case: Case) -> Iterator[Fault]:
 
 
 def check_repeats(case: Case) -> Iterator[Fault]:
-    """Whatever is there twice is there the same, and as the outbox has it.
-
-    A duplicate's outcome is a row of its own: the same message, recorded at another time.
-    """
+    """Whatever is there twice is there the same, headers included, and as the outbox has it."""
     for published in case.published:
         for message_id, records in published.records.items():
             row = published.rows[message_id][0] if message_id in published.rows else None
@@ -35,10 +32,9 @@ def check_repeats(case: Case) -> Iterator[Fault]:
                 yield Fault(Invariant.SENT_AS_STORED, f"{message_id} at {records[0].place} of {published.topic.name}")
             if len(records) == 1:
                 continue
-            spares = {"ce_recordedtime"} if published is case.outcomes else set()
-            first = _content(records[0], spares)
+            first = _content(records[0])
             for record in records[1:]:
-                if _content(record, spares) != first:
+                if _content(record) != first:
                     yield Fault(Invariant.REPEATED_ALIKE, f"{message_id} at {record.place} of {published.topic.name}")
 
 
@@ -47,8 +43,8 @@ def _is_as_stored(record: TopicRecord, row: OutboxRow) -> bool:
     return (record.key, record.value) == (row.key, row.body) and record.header("ce_sequence") == number
 
 
-def _content(record: TopicRecord, spares: set[str]) -> tuple[object, ...]:
-    return record.key, record.value, [header for header in record.headers if header[0] not in spares]
+def _content(record: TopicRecord) -> tuple[object, ...]:
+    return record.key, record.value, record.headers
 
 
 def check_order(case: Case) -> Iterator[Fault]:

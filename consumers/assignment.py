@@ -1,7 +1,7 @@
 """Which partitions are ours, and how far each has been read: plain bookkeeping, without Kafka and without waiting."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from consumers.records import Batch, Partition, Record, partition_of
 
@@ -86,7 +86,7 @@ class Assignment:
         """Give what the lane's last batch had no room for."""
         return self._left_over.pop(lane, [])
 
-    def make_batch(self, lane: int, records: list[Record], max_bytes: int) -> Batch:
+    def make_batch(self, lane: int, records: Sequence[Record], max_bytes: int) -> Batch:
         """Make a batch of records of adopted partitions; what has no room is left over for the next one.
 
         Args:
@@ -96,7 +96,7 @@ class Assignment:
         """
         room = _count_within(records, max_bytes)
         if room < len(records):
-            self._left_over[lane] = records[room:]
+            self._left_over[lane] = list(records[room:])
         begins = {partition_of(record): self._positions[partition_of(record)] for record in records[:room]}
         batch = Batch(records[:room], begins, self.generation)
         for partition, last in batch.last_records().items():
@@ -104,7 +104,7 @@ class Assignment:
         return batch
 
 
-def _count_within(records: list[Record], max_bytes: int) -> int:
+def _count_within(records: Sequence[Record], max_bytes: int) -> int:
     size = 0
     for count, record in enumerate(records):
         size += len(record.key or b"") + len(record.value or b"")

@@ -1,13 +1,13 @@
 """How far a group has come in each partition: read under a lock, compared, advanced in the batch's own transaction."""
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consumers.records import Partition, Record, checksum
+from consumers.records import Partition, Record, checksum, moment_of
 
 
 class FencedError(Exception):
@@ -26,7 +26,7 @@ class FencedError(Exception):
 
 _LOCK: Final = text(
     """
-    SELECT topic, partition, next_offset
+    SELECT topic, partition, next_offset, now()
     FROM checkpoints
     WHERE consumer_group = :consumer_group
       AND (topic, partition) IN (SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS integer[])))
@@ -68,23 +68,30 @@ _CREATE: Final = text(
 )
 
 
-async def lock_and_compare(session: AsyncSession, group: str, begins: Mapping[Partition, int]) -> None:
+async def lock_and_compare(session: AsyncSession, group: str, begins: Mapping[Partition, int]) -> datetime:
     """Lock the checkpoints of a batch, and see that its reading began where they stand.
 
     Comparing with the first record read would prove nothing: after a failed batch the following one would pass.
 
+    Returns:
+        When the transaction began, by the database's clock.
+
     Raises:
         FencedError: a checkpoint is elsewhere, or missing.
     """
-    stored = await _fetch(session, _LOCK, group, begins)
+    rows = (await session.execute(_LOCK, _parameters(group, begins))).all()
+    stored = {Partition(topic, number): next_offset for topic, number, next_offset, _ in rows}
     for partition, begin in begins.items():
         if stored.get(partition) != begin:
             raise FencedError(partition, begin, stored.get(partition))
+    began: datetime = rows[0][3]
+    return began
 
 
 async def load(session: AsyncSession, group: str, partitions: Collection[Partition]) -> dict[Partition, int]:
     """Give the next offset of each partition that has a checkpoint."""
-    return await _fetch(session, _LOAD, group, partitions)
+    result = await session.execute(_LOAD, _parameters(group, partitions))
+    return {Partition(topic, number): next_offset for topic, number, next_offset in result}
 
 
 async def create(session: AsyncSession, group: str, next_offsets: Mapping[Partition, int]) -> None:
@@ -100,17 +107,10 @@ async def advance(session: AsyncSession, group: str, last_records: Mapping[Parti
         {
             **_parameters(group, last_records),
             "next_offsets": [record.offset + 1 for record in records],
-            "last_timestamps": [datetime.fromtimestamp(record.timestamp / 1000, UTC) for record in records],
+            "last_timestamps": [moment_of(record) for record in records],
             "last_checksums": [checksum(record) for record in records],
         },
     )
-
-
-async def _fetch(
-    session: AsyncSession, statement: TextClause, group: str, partitions: Collection[Partition]
-) -> dict[Partition, int]:
-    result = await session.execute(statement, _parameters(group, partitions))
-    return {Partition(topic, number): next_offset for topic, number, next_offset in result}
 
 
 def _parameters(group: str, partitions: Collection[Partition]) -> dict[str, object]:

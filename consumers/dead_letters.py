@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consumers.records import Record
-from db import bulk
+from consumers.records import Record, moment_of
+from db.rows import RowType
 from messages import ids
 from messages.envelope import Envelope
 from messages.refusals import Reason
@@ -21,21 +21,24 @@ DETAIL_CHARACTERS: Final = 2_000
 MAX_KEY_BYTES: Final = 1_024
 """A longer key is not published, only kept in the table: ours have 36 bytes."""
 
-_COLUMNS: Final = (
-    "id",
-    "topic",
-    "partition",
-    "record_offset",
-    "timestamp",
-    "key",
-    "value",
-    "header_names",
-    "header_values",
-    "source",
-    "command_id",
-    "type",
-    "reason",
-    "detail",
+ROWS: Final = RowType(
+    "dead_letters",
+    (
+        "id",
+        "topic",
+        "partition",
+        "record_offset",
+        "timestamp",
+        "key",
+        "value",
+        "header_names",
+        "header_values",
+        "source",
+        "command_id",
+        "type",
+        "reason",
+        "detail",
+    ),
 )
 
 
@@ -56,7 +59,7 @@ def storable(content: str) -> str:
 
 async def insert(session: AsyncSession, letters: Sequence[Refused]) -> None:
     """Keep the records whole."""
-    await bulk.add_rows(session, "dead_letters", _COLUMNS, [_row(letter) for letter in letters])
+    await ROWS.insert(session, [_row(letter) for letter in letters])
 
 
 def _row(letter: Refused) -> tuple[object, ...]:
@@ -66,7 +69,7 @@ def _row(letter: Refused) -> tuple[object, ...]:
         record.topic,
         record.partition,
         record.offset,
-        datetime.fromtimestamp(record.timestamp / 1000, UTC),
+        moment_of(record),
         record.key,
         record.value,
         [storable(name) for name, _ in record.headers],
@@ -79,7 +82,16 @@ def _row(letter: Refused) -> tuple[object, ...]:
     )
 
 
-def append(outbox: Outbox, letter: Refused, *, topic: str, source: str, now: datetime, max_value_bytes: int) -> None:
+def append(
+    outbox: Outbox,
+    letter: Refused,
+    *,
+    topic: str,
+    source: str,
+    now: datetime,
+    recorded_at: datetime,
+    max_bytes: int,
+) -> None:
     """Publish a dead letter: the original record with headers that say why, cut so that Kafka takes it.
 
     Args:
@@ -88,12 +100,40 @@ def append(outbox: Outbox, letter: Refused, *, topic: str, source: str, now: dat
         topic: of the dead letters.
         source: who we are, for the outbox's column.
         now: the record's Kafka time.
-        max_value_bytes: how much of the value, and of the original headers, is published.
+        recorded_at: when the transaction began.
+        max_bytes: of original headers and value together; the headers that say why are a few kilobytes more.
     """
     record = letter.record
-    letter_id = ids.dead_letter_id(record.topic, record.partition, record.offset, record.timestamp)
-    reasons = {
-        "dead-letter-id": letter_id,
+    reasons = _reasons(letter)
+    key, value = record.key, record.value
+    headers = [(storable(name), content) for name, content in record.headers]
+    size = sum(len(name.encode()) + len(content or b"") for name, content in headers)
+    if size > max_bytes // 4:
+        reasons["dead-letter-headers-left-out"] = str(len(headers))
+        headers, size = [], 0
+    if value is not None and len(value) > max_bytes - size:
+        reasons["dead-letter-cut-from-bytes"] = str(len(value))
+        value = value[: max_bytes - size]
+    if key is not None and len(key) > MAX_KEY_BYTES:
+        reasons["dead-letter-key-left-out-bytes"] = str(len(key))
+        key = None
+    outbox.append_raw(
+        topic=topic,
+        key=key,
+        event_id=reasons["dead-letter-id"],
+        type=DEAD_LETTER_TYPE,
+        source=source,
+        time=now,
+        recorded_at=recorded_at,
+        headers=headers + [(name, content.encode()) for name, content in reasons.items()],
+        body=value,
+    )
+
+
+def _reasons(letter: Refused) -> dict[str, str]:
+    record = letter.record
+    return {
+        "dead-letter-id": ids.dead_letter_id(record.topic, record.partition, record.offset, record.timestamp),
         "dead-letter-reason": letter.reason,
         "dead-letter-detail": storable(letter.detail),
         "dead-letter-topic": record.topic,
@@ -101,24 +141,3 @@ def append(outbox: Outbox, letter: Refused, *, topic: str, source: str, now: dat
         "dead-letter-offset": str(record.offset),
         "dead-letter-timestamp": str(record.timestamp),
     }
-    value, headers = record.value, [(storable(name), content) for name, content in record.headers]
-    if value is not None and len(value) > max_value_bytes:
-        reasons["dead-letter-cut-from-bytes"] = str(len(value))
-        value = value[:max_value_bytes]
-    key = record.key
-    if key is not None and len(key) > MAX_KEY_BYTES:
-        reasons["dead-letter-key-left-out-bytes"] = str(len(key))
-        key = None
-    if sum(len(name) + len(content or b"") for name, content in headers) > max_value_bytes:
-        reasons["dead-letter-headers-left-out"] = str(len(headers))
-        headers = []
-    outbox.append_raw(
-        topic=topic,
-        key=key,
-        event_id=letter_id,
-        type=DEAD_LETTER_TYPE,
-        source=source,
-        time=now,
-        headers=headers + [(name, content.encode()) for name, content in reasons.items()],
-        body=value,
-    )

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from domain.rejections import RETRYABLE, Rejected
 from domain.state import Squad, State, User
 from domain.streams import OfUser
 from domain.tables import RULES
+from domain.values import is_id
 from messages import ids
 from messages.envelope import Envelope
 from messages.outcome import CommandOutcome, Outcome
@@ -35,7 +37,7 @@ class Topics:
     Args:
         events, outcomes, dead_letters: names of topics.
         source: CloudEvents `source` of our events and outcomes.
-        dead_letter_bytes: how much of a dead letter's value is published.
+        dead_letter_bytes: how much of a dead letter's headers and value is published.
     """
 
     events: str
@@ -64,11 +66,13 @@ class Decisions:
         topics: where messages go.
         state: what was loaded; the handlers change it.
         known: commands decided before; those of this batch join them, so that a duplicate inside it is one too.
+        recorded_at: when the transaction began.
     """
 
     topics: Topics
     state: State
     known: dict[Identity, Known]
+    recorded_at: datetime
     outbox: Outbox = field(default_factory=Outbox)
     inbox: list[tuple[Any, ...]] = field(default_factory=list)
     letters: list[Refused] = field(default_factory=list)
@@ -157,6 +161,7 @@ class Decisions:
             type=message_type.name,
             source=self.topics.source,
             time=incoming.now,
+            recorded_at=self.recorded_at,
             sequence=root.version,
             correlation_id=envelope.correlation_id,
             causation_id=envelope.id,
@@ -195,6 +200,7 @@ class Decisions:
             outcome_revision=outcome.revision,
             outcome_body=OUTCOME.encode(outcome),
             decided_at=incoming.now,
+            recorded_at=self.recorded_at,
         )
         self.known[identity] = known
         self.inbox.append(
@@ -214,6 +220,7 @@ class Decisions:
                 record.offset,
                 envelope.time,
                 incoming.now,
+                self.recorded_at,
             )
         )
         self._append_outcome(identity, known)
@@ -227,6 +234,7 @@ class Decisions:
             type=OUTCOME.name,
             source=self.topics.source,
             time=known.decided_at,
+            recorded_at=known.recorded_at,
             correlation_id=known.correlation_id,
             causation_id=identity.command_id,
             dataschema=OUTCOME.dataschema,
@@ -246,13 +254,15 @@ class Decisions:
             topic=self.topics.dead_letters,
             source=self.topics.source,
             now=incoming.now,
-            max_value_bytes=self.topics.dead_letter_bytes,
+            recorded_at=self.recorded_at,
+            max_bytes=self.topics.dead_letter_bytes,
         )
 
 
 def _key_text(key: bytes | None) -> str:
-    """Give the key as the inbox stores it; a key that is not text cannot be answered to, so it counts as none."""
-    try:
-        return (key or b"").decode().replace("\0", "")
-    except UnicodeDecodeError:
-        return ""
+    """Give the key as the inbox stores it and its outcome is published with.
+
+    A key that is no id is none of ours, and may be as large as a record: its outcome has no key.
+    """
+    text = (key or b"").decode(errors="replace")
+    return text if is_id(text) else ""

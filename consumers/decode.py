@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from consumers.records import Record
+from consumers.records import Record, moment_of
 from domain.commands import Command
 from messages import codec
 from messages.envelope import Envelope
@@ -49,7 +49,7 @@ class Decoder:
         return [self._decode_one(record) for record in records]
 
     def _decode_one(self, record: Record) -> Incoming:
-        incoming = Incoming(record, datetime.fromtimestamp(record.timestamp / 1000, UTC))
+        incoming = Incoming(record, moment_of(record))
         try:
             self._limits.check(record.key, record.value, record.headers)
             envelope, content_type = codec.read(record.headers)

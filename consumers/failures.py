@@ -1,4 +1,4 @@
-"""What is done when a batch fails: the failure table (architecture, section 7), in one place.
+"""What is done when a batch fails: the failure table (docs/architecture.md, "Failures"), in one place.
 
 | what went wrong | what happens |
 |---|---|
@@ -116,7 +116,9 @@ class Settler:
                 if failure in {Failure.CLASH, Failure.UNEXPECTED}:
                     return error
                 if failure is Failure.HALF_DEPLOYED and monotonic() - since > self._deploy_seconds:
-                    raise HalfDeployedError(f"schema and code do not fit, run `squad migrate`: {error}") from error
+                    raise HalfDeployedError(
+                        f"schema or rights do not fit this release (`squad migrate`?): {error}"
+                    ) from error
                 if failure != trouble:
                     logger.warning("%s failure, the same records again: %s", failure, _first_line(error))
                     trouble = failure

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from asyncpg import UniqueViolationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db import bulk
+from db.rows import RowType
 
 
 class RivalError(Exception):
@@ -34,32 +33,37 @@ class Known:
     outcome_revision: int
     outcome_body: bytes
     decided_at: datetime
+    recorded_at: datetime
 
 
-_COLUMNS: Final = (
-    "source",
-    "command_id",
-    "type",
-    "key",
-    "correlation_id",
-    "payload_hash",
-    "outcome",
-    "outcome_revision",
-    "outcome_final",
-    "outcome_body",
-    "event_ids",
-    "topic",
-    "partition",
-    "record_offset",
-    "ce_time",
-    "decided_at",
+ROWS: Final = RowType(
+    "inbox",
+    (
+        "source",
+        "command_id",
+        "type",
+        "key",
+        "correlation_id",
+        "payload_hash",
+        "outcome",
+        "outcome_revision",
+        "outcome_final",
+        "outcome_body",
+        "event_ids",
+        "topic",
+        "partition",
+        "record_offset",
+        "ce_time",
+        "decided_at",
+        "recorded_at",
+    ),
 )
 
 # LIMIT 1 keeps each look-up an index scan, whatever the planner believes about the size of the array or the table.
 FIND: Final = text(
     """
     SELECT x.source, x.command_id, i.type, i.key, i.correlation_id, i.payload_hash, i.outcome_revision, i.outcome_body,
-           i.decided_at
+           i.decided_at, i.recorded_at
     FROM unnest(CAST(:sources AS text[]), CAST(:command_ids AS text[])) AS x(source, command_id)
     CROSS JOIN LATERAL (
         SELECT * FROM inbox i WHERE i.source = x.source AND i.command_id = x.command_id LIMIT 1
@@ -92,7 +96,6 @@ async def insert(session: AsyncSession, rows: Sequence[tuple[Any, ...]]) -> None
     Raises:
         RivalError: one of them is there already.
     """
-    try:
-        await bulk.add_rows(session, "inbox", _COLUMNS, sorted(rows, key=lambda row: row[:2]))
-    except UniqueViolationError as error:
-        raise RivalError(f"decided by another consumer: {error.detail}") from error
+    added = await ROWS.insert(session, sorted(rows, key=lambda row: row[:2]), skip_existing=True)
+    if added != len(rows):
+        raise RivalError(f"{len(rows) - added} of {len(rows)} commands were decided by another consumer")

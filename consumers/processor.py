@@ -72,13 +72,13 @@ class Processor:
     async def _decide(
         self, session: AsyncSession, batch: Batch, incoming: Sequence[Incoming], stopwatch: Stopwatch
     ) -> Decisions:
-        await checkpoints.lock_and_compare(session, self._group, batch.begins)
+        began_at = await checkpoints.lock_and_compare(session, self._group, batch.begins)
         identities = {Identity(each.envelope.source, each.envelope.id) for each in incoming if each.envelope}
         known = await inbox.find(session, identities)
         stopwatch.done("checkpoint and known ids")
         state = await load_state(session, declare_reads(incoming, known))
         stopwatch.done("load")
-        decisions = Decisions(self._topics, state, known)
+        decisions = Decisions(self._topics, state, known, began_at)
         for each in incoming:
             decisions.decide(each)
         stopwatch.done("decide and encode")

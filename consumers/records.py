@@ -3,7 +3,10 @@
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple, Protocol
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Partition(NamedTuple):
@@ -38,6 +41,14 @@ class Record(Protocol):
 def partition_of(record: Record) -> Partition:
     """Give the partition that a record is in."""
     return Partition(record.topic, record.partition)
+
+
+def moment_of(record: Record) -> datetime:
+    """Give a record's timestamp, UTC; one that no calendar has (producers may stamp anything) counts as 1970-01-01."""
+    try:
+        return EPOCH + timedelta(milliseconds=record.timestamp)
+    except OverflowError:
+        return EPOCH
 
 
 def checksum(record: Record) -> int:

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import CorruptRecordException, KafkaError
 
-from consumers import checkpoints
+from consumers import checkpoints, kafka_client
 from consumers.assignment import Assignment
 from consumers.group_offsets import GroupOffsets
 from consumers.records import Batch, Partition, Record, partition_of
@@ -106,11 +106,7 @@ class Source:
         Raises:
             aiokafka.errors.KafkaError: the broker cannot be reached.
         """
-        try:
-            await self._consumer.start()
-        except BaseException:
-            await self._consumer.stop()
-            raise
+        await kafka_client.start(self._consumer)
         self._consumer.subscribe([self._topic], listener=_Listener(self._assignment))
 
     async def stop(self) -> None:

@@ -82,9 +82,16 @@ def _classify_state(state: str, error: BaseException) -> Failure:
         return Failure.CLASH
     if state in _TRANSIENT_STATES or state[:2] in _TRANSIENT_CLASSES:
         return Failure.TRANSIENT
-    if state[:2] == "42" or state in {"3D000", "3F000"} or (state == "23514" and "no partition" in str(error)):
+    if state[:2] == "42" or state in {"3D000", "3F000"} or (state == "23514" and _constraint(error) is None):
         return Failure.HALF_DEPLOYED
     return Failure.UNEXPECTED
+
+
+def _constraint(error: BaseException) -> str | None:
+    """Give the violated constraint's name; a row that no partition takes violates none, though its state says so."""
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    name = getattr(getattr(origin, "__cause__", None) or origin, "constraint_name", None)
+    return name if isinstance(name, str) else None
 
 
 def _is_transient_by_class(error: BaseException) -> bool:

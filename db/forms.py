@@ -9,6 +9,7 @@ from typing import Any, Final, Generic, TypeVar, get_type_hints
 from sqlalchemy import Column, Table, Uuid
 
 from db.models import Base
+from db.rows import RowType
 from domain import state
 
 Stored = TypeVar("Stored", bound=state.Row)
@@ -24,6 +25,7 @@ class Form(Generic[Stored]):
         columns: in the order of the fields.
         enums: by place, the columns whose text is a member of an enumeration.
         values: gives an object's fields in that order.
+        rows: how they travel to the server.
     """
 
     make: Callable[..., Stored]
@@ -31,6 +33,7 @@ class Form(Generic[Stored]):
     columns: Sequence[Column[Any]]
     enums: Sequence[tuple[int, type[StrEnum]]]
     values: Callable[[Stored], tuple[Any, ...]]
+    rows: RowType
 
     def build(self, row: Sequence[Any]) -> Stored:
         """Make an object of a row that was selected with `select_list`; it remembers the row."""
@@ -59,7 +62,7 @@ def _form(make: type[Stored], table_name: str) -> Form[Stored]:
         for place, name in enumerate(names)
         if isinstance(hints[name], type) and issubclass(hints[name], StrEnum)
     ]
-    return Form(make, table, [table.c[name] for name in names], enums, attrgetter(*names))
+    return Form(make, table, [table.c[name] for name in names], enums, attrgetter(*names), RowType(table_name, names))
 
 
 USERS: Final = _form(state.User, "users")

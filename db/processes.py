@@ -21,7 +21,7 @@ _DESCRIBE: Final = text(
     """
 ).bindparams(bindparam("state", type_=JSONB))
 
-_FORGET: Final = text("DELETE FROM processes WHERE id = :id OR heartbeat_at < now() - :forget_after")
+_FORGET: Final = text("DELETE FROM processes WHERE id = :id OR heartbeat_at < now() - CAST(:forget_after AS interval)")
 
 _AGE: Final = text(
     "SELECT extract(epoch FROM now() - max(heartbeat_at)) FROM processes WHERE kind = :kind AND host = :host"

@@ -50,7 +50,7 @@ def build_envelope(attributes: dict[str, str]) -> Envelope:
         type=_required(attributes, "type"),
         time=parse_time(_required(attributes, "time")),
         correlation_id=_bounded("correlationid", attributes.get("correlationid") or command_id),
-        traceparent=attributes.get("traceparent"),
+        traceparent=_bounded("traceparent", attributes["traceparent"]) if "traceparent" in attributes else None,
     )
 
 

@@ -19,7 +19,9 @@ class Outcome(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class CommandOutcome:
-    """The body of `squad.command-outcome.v1`. Not frozen: one is made for each command, and frozen costs twice.
+    """The body of `squad.command-outcome.v1`.
+
+    Not frozen: one is made for each command, and frozen costs twice.
 
     Args:
         source, id, type: the command's own attributes.

@@ -5,26 +5,30 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db import bulk
+from db.rows import RowType
 from messages.keys import slot_of
 
-_COLUMNS: Final = (
-    "time",
-    "sequence",
-    "slot",
-    "event_id",
-    "topic",
-    "key",
-    "type",
-    "source",
-    "correlation_id",
-    "causation_id",
-    "traceparent",
-    "dataschema",
-    "content_type",
-    "header_names",
-    "header_values",
-    "body",
+ROWS: Final = RowType(
+    "outbox",
+    (
+        "recorded_at",
+        "time",
+        "sequence",
+        "slot",
+        "event_id",
+        "topic",
+        "key",
+        "type",
+        "source",
+        "correlation_id",
+        "causation_id",
+        "traceparent",
+        "dataschema",
+        "content_type",
+        "header_names",
+        "header_values",
+        "body",
+    ),
 )
 
 
@@ -32,14 +36,15 @@ class Outbox:
     """The messages that one transaction will publish, in order.
 
     Whoever appends for a stream holds the lock on its root row, and writes after its last state write: only so is the
-    order of positions, for one key, the order of commits (relay.md, "Why order holds").
+    order of positions, for one key, the order of commits (docs/architecture.md, "Why order holds").
     """
 
     def __init__(self) -> None:
-        self._rows: list[tuple[Any, ...]] = []
+        self.rows: list[tuple[Any, ...]] = []
+        """What was appended, as it travels to the server."""
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.rows)
 
     def append(
         self,
@@ -50,6 +55,7 @@ class Outbox:
         type: str,  # noqa: A002 - CloudEvents' name
         source: str,
         time: datetime,
+        recorded_at: datetime,
         sequence: int | None = None,
         correlation_id: str | None = None,
         causation_id: str | None = None,
@@ -64,13 +70,15 @@ class Outbox:
             topic: where it will go.
             key: the record's key, which orders it.
             event_id, type, source, time, dataschema: CloudEvents attributes; `event_id` is UUID text.
+            recorded_at: when it was first written, usually the transaction's own time; repeats keep it.
             sequence: its number in its stream, for events.
             correlation_id, causation_id, traceparent: where it comes from.
             content_type: of the body.
             body: the encoded bytes as they will be sent.
         """
-        self._rows.append(
+        self.rows.append(
             (
+                recorded_at,
                 time,
                 sequence,
                 slot_of(key),
@@ -99,20 +107,35 @@ class Outbox:
         type: str,  # noqa: A002 - CloudEvents' name
         source: str,
         time: datetime,
+        recorded_at: datetime,
         headers: list[tuple[str, bytes | None]],
         body: bytes | None,
     ) -> None:
         """Add a record that is published with exactly these headers, such as a dead letter."""
         names, values = [name for name, _ in headers], [value for _, value in headers]
         attributes = (None,) * 5
-        self._rows.append(
-            (time, None, slot_of(key), event_id, topic, key, type, source, *attributes, names, values, body)
+        self.rows.append(
+            (
+                recorded_at,
+                time,
+                None,
+                slot_of(key),
+                event_id,
+                topic,
+                key,
+                type,
+                source,
+                *attributes,
+                names,
+                values,
+                body,
+            )
         )
 
     async def write(self, session: AsyncSession) -> None:
         """Insert what was appended, in one statement, and forget it.
 
-        COPY numbers rows in the order in which they are sent; an INSERT … SELECT would need an ORDER BY for that.
+        Rows get their positions in the order in which they were appended.
         """
-        await bulk.add_rows(session, "outbox", _COLUMNS, self._rows)
-        self._rows.clear()
+        await ROWS.insert(session, self.rows)
+        self.rows.clear()

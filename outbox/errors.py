@@ -14,7 +14,14 @@ class RefusedRowError(Exception):
         self.topic = topic
         self.key = key
         self.reason = reason
-        super().__init__(f"Kafka refuses the outbox row at position {position} (topic {topic}, key {key!r}): {reason}")
+        super().__init__(
+            f"Kafka refuses the outbox row at position {position} (topic {topic}, key {_shown(key)}): {reason}"
+        )
+
+
+def _shown(key: bytes | None) -> str:
+    """Keys of dead letters are whatever somebody sent."""
+    return "none" if key is None else repr(key[:64]) + ("…" if len(key) > 64 else "")
 
 
 class LeaseLostError(Exception):

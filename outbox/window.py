@@ -1,7 +1,8 @@
 """What is new in the outbox: the rows that one snapshot sees and an earlier one did not, in the order of positions.
 
-The statements are relay.md's, to the letter where it says so. Every row of a window was committed before its snapshot
-was taken and rows never change, so a window may be read in any number of pieces and comes out the same.
+The statements were tried against writers made to break them; a plausible variation loses rows (docs/architecture.md,
+"The relay"). Every row of a window was committed before its snapshot was taken and rows never change, so a window may
+be read in any number of pieces and comes out the same.
 """
 
 import re

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Self
 
-import asyncpg
 from sqlalchemy import event, text
 
 from consumers import checkpoints
@@ -67,25 +66,18 @@ class Bench:
 
 
 class StatementCounter:
-    """Counts the statements that a database is sent, COPY included, while in its block."""
+    """Counts the statements that an engine sends, while in its block."""
 
     def __init__(self, database: Database) -> None:
         self._engine = database.engine.sync_engine
-        self._copy = asyncpg.Connection.copy_records_to_table
         self.statements: list[str] = []
 
     def _note(self, *arguments: Any) -> None:
         self.statements.append(arguments[2])
 
     def __enter__(self) -> Self:
-        async def copy(connection: Any, table: str, **options: Any) -> Any:
-            self.statements.append(f"COPY {table}")
-            return await self._copy(connection, table, **options)
-
         event.listen(self._engine, "before_cursor_execute", self._note)
-        asyncpg.Connection.copy_records_to_table = copy
         return self
 
     def __exit__(self, *_: object) -> None:
         event.remove(self._engine, "before_cursor_execute", self._note)
-        asyncpg.Connection.copy_records_to_table = self._copy

@@ -82,6 +82,7 @@ async def append_rows(
             type="squad.task-created.v1",
             source="/tests",
             time=NOON,
+            recorded_at=NOON,
             sequence=number,
             content_type="application/json",
             body=b"x" * body_bytes,

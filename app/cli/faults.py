@@ -32,7 +32,7 @@ def explain(error: BaseException) -> tuple[str, int] | None:
     if failure is Failure.TRANSIENT or (sqlstate(error) or "").startswith(("28", "3D")):
         return f"cannot reach PostgreSQL ({variable('database_url')}): {_first_line(error)}", EXIT_UNREACHABLE
     if failure is Failure.HALF_DEPLOYED:
-        return f"the schema does not fit, run `squad migrate`: {_first_line(error)}", EXIT_FAILED
+        return f"schema or rights do not fit this release (`squad migrate`?): {_first_line(error)}", EXIT_FAILED
     return None
 
 

@@ -45,6 +45,7 @@ class InboxCommand(Base):
     record_offset: Mapped[int] = mapped_column(BigInteger)
     ce_time: Mapped[Moment]
     decided_at: Mapped[Moment] = mapped_column(comment="the record's Kafka time, by which it was decided")
+    recorded_at: Mapped[Moment] = mapped_column(comment="when the transaction that decided it began")
 
 
 class InboxFloor(Base):

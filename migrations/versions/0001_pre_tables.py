@@ -27,7 +27,51 @@ class Named(UserDefinedType[object]):
         return self.name
 
 
+ROW_TYPES = {
+    "users_row_1": """
+        "id" uuid, "email" text, "email_key" text, "name" text, "is_active" boolean, "email_verified" boolean,
+        "plan_tier" text, "created_at" timestamptz, "deleted_at" timestamptz, "erased_at" timestamptz,
+        "version" bigint
+    """,
+    "squads_row_1": """
+        "id" uuid, "user_id" uuid, "name" text, "description" text, "status" text, "created_at" timestamptz,
+        "version" bigint
+    """,
+    "squad_members_row_1": """
+        "id" uuid, "squad_id" uuid, "user_id" uuid, "role" text, "name" text, "created_at" timestamptz,
+        "removed_at" timestamptz
+    """,
+    "projects_row_1": """
+        "id" uuid, "squad_id" uuid, "name" text, "status" text, "created_at" timestamptz
+    """,
+    "tasks_row_1": """
+        "id" uuid, "squad_id" uuid, "project_id" uuid, "title" text, "status" text, "priority" text,
+        "assignee_id" uuid, "created_at" timestamptz, "completed_at" timestamptz
+    """,
+    "inbox_row_1": """
+        "source" text, "command_id" text, "type" text, "key" text, "correlation_id" text,
+        "payload_hash" bytea, "outcome" text, "outcome_revision" integer, "outcome_final" boolean,
+        "outcome_body" bytea, "event_ids" uuid[], "topic" text, "partition" integer, "record_offset" bigint,
+        "ce_time" timestamptz, "decided_at" timestamptz, "recorded_at" timestamptz
+    """,
+    "dead_letters_row_1": """
+        "id" uuid, "topic" text, "partition" integer, "record_offset" bigint, "timestamp" timestamptz,
+        "key" bytea, "value" bytea, "header_names" text[], "header_values" bytea[], "source" text,
+        "command_id" text, "type" text, "reason" text, "detail" text
+    """,
+    "outbox_row_1": """
+        "recorded_at" timestamptz, "time" timestamptz, "sequence" bigint, "slot" smallint, "event_id" uuid,
+        "topic" text, "key" bytea, "type" text, "source" text, "correlation_id" text, "causation_id" text,
+        "traceparent" text, "dataschema" text, "content_type" text, "header_names" text[],
+        "header_values" bytea[], "body" bytea
+    """,
+}
+"""How rows travel from this release's code to the server (db/rows.py)."""
+
+
 def upgrade() -> None:
+    for name, columns in ROW_TYPES.items():
+        op.execute(f"CREATE TYPE {name} AS ({columns})")
     op.execute(sa.schema.CreateSequence(sa.Sequence("outbox_position", data_type=sa.BigInteger(), cache=1)))
     op.create_table(
         "audit",
@@ -128,6 +172,12 @@ def upgrade() -> None:
             sa.DateTime(timezone=True),
             nullable=False,
             comment="the record's Kafka time, by which it was decided",
+        ),
+        sa.Column(
+            "recorded_at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            comment="when the transaction that decided it began",
         ),
         sa.PrimaryKeyConstraint("source", "command_id", name=op.f("pk_inbox")),
     )
@@ -378,6 +428,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    for name in ROW_TYPES:
+        op.execute(f"DROP TYPE {name}")
     op.drop_index("ix_feedback_user_id", table_name="feedback")
     op.drop_index("ix_feedback_task_id", table_name="feedback")
     op.drop_index("ix_feedback_squad_id", table_name="feedback")

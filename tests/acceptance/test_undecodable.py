@@ -4,6 +4,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.record.util import calc_crc32c
 
 from consumers.records import Partition
+from domain.commands import Command
 from messages.codec import encode_command
 from messages.keys import partition_of
 from tests import making
@@ -34,7 +35,7 @@ class Damaging:
 
 def of_partition(number: int, count: int):
     """Give commands whose keys belong to a partition of three."""
-    found = []
+    found: list[Command] = []
     while len(found) < count:
         user_id = new_id()
         if partition_of(user_id.encode(), 3) == number:

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from sqlalchemy import text
 
+from app.settings import DEAD_LETTER_EXTRA_BYTES
 from consumers.checkpoints import FencedError
 from consumers.inbox import RivalError
 from messages import ids
@@ -114,7 +115,8 @@ async def test_duplicates_in_and_across_batches_have_one_effect_and_the_same_out
     assert first == Counter({"applied": 2, "event": 2, "duplicate": 1, "outcome": 3})
     assert second == Counter({"duplicate": 1, "outcome": 1})
     repeats = await bench.rows(
-        "SELECT event_id, key, type, source, time, correlation_id, causation_id, dataschema, content_type, body"
+        "SELECT event_id, key, type, source, time, recorded_at, correlation_id, causation_id, dataschema, content_type,"
+        " body"
         " FROM outbox WHERE topic = :topic AND causation_id = '1' ORDER BY position",
         topic=TOPICS.outcomes,
     )
@@ -199,12 +201,62 @@ async def test_large_dead_letter_is_cut_on_the_topic_and_whole_in_the_table(benc
 
     await bench.apply(big)
 
+    published = await bench.rows(
+        "SELECT length(body) + (SELECT sum(length(value)) FROM unnest(header_values) AS value) FROM outbox"
+    )
+    assert published[0][0] < TOPICS.dead_letter_bytes + DEAD_LETTER_EXTRA_BYTES
+
     assert await bench.rows("SELECT reason, length(value), length(key) FROM dead_letters") == [
         ("too-large", 2_000_000, 5000)
     ]
     [(key, length, names)] = await bench.rows("SELECT key, length(body), header_names FROM outbox")
     assert (key, length) == (None, TOPICS.dead_letter_bytes)
     assert {"dead-letter-cut-from-bytes", "dead-letter-headers-left-out", "dead-letter-key-left-out-bytes"} <= {*names}
+
+
+async def test_dead_letter_fits_a_kafka_batch_whatever_its_headers_and_value_share(bench):
+    headers = [("h", b"x" * 200_000)]
+    for value in (b"v" * 700_000, b"v" * 900_000):
+        await bench.apply(making.FakeRecord(key=b"", value=value, headers=headers))
+
+    sizes = await bench.rows(
+        "SELECT length(body) + (SELECT sum(length(value)) FROM unnest(header_values) AS value) FROM outbox"
+    )
+    assert all(size < TOPICS.dead_letter_bytes + DEAD_LETTER_EXTRA_BYTES for (size,) in sizes)
+    assert sizes[0][0] > 900_000, "what fits is not cut"
+
+
+@pytest.mark.parametrize("key", [b"k" * 400_000, b"\xff", b"no id", None])
+async def test_outcome_of_a_record_whose_key_is_no_id_has_no_key(bench, key):
+    wrong = record(making.register_user(), command_id="1")
+    wrong.key = key
+
+    await bench.apply(wrong, record(making.register_user()))
+
+    assert await bench.rows(
+        "SELECT key FROM outbox WHERE topic = :topic AND causation_id = '1'", topic=TOPICS.outcomes
+    ) == [(None,)]
+    assert await bench.rows("SELECT key, length(key) FROM inbox WHERE command_id = '1'") == [("", 0)]
+
+
+@pytest.mark.parametrize("header", ["ce_traceparent", "ce_correlationid"])
+async def test_attribute_that_cannot_be_stored_is_a_dead_letter_and_stops_nothing(bench, header):
+    bad = record(making.register_user())
+    bad.headers = [*bad.headers, (header, b"a\0b")]
+
+    counts = await bench.apply(bad, record(making.register_user()))
+
+    assert counts["dead letter: unreadable"] == 1
+    assert counts["applied"] == 1
+
+
+@pytest.mark.parametrize("timestamp", [-1, 2**62])
+async def test_timestamp_that_no_calendar_has_counts_as_the_epoch(bench, timestamp):
+    odd = record(making.register_user(), timestamp=timestamp)
+
+    assert (await bench.apply(odd))["applied"] == 1
+
+    assert (await bench.rows("SELECT extract(year FROM decided_at)::int FROM inbox"))[0][0] in (1969, 1970)
 
 
 async def test_batch_that_began_elsewhere_than_the_checkpoint_is_dropped(bench):

@@ -14,9 +14,10 @@ ROWS = 200_000
 FILL = (
     """
     INSERT INTO inbox (source, command_id, type, key, correlation_id, payload_hash, outcome, outcome_revision,
-                       outcome_final, outcome_body, event_ids, topic, partition, record_offset, ce_time, decided_at)
+                       outcome_final, outcome_body, event_ids, topic, partition, record_offset, ce_time, decided_at,
+                       recorded_at)
     SELECT '/tests', gen_random_uuid()::text, 't', 'k', 'c', '', 'applied', 1, true, '', '{}', 'commands', 0, n,
-           now(), now()
+           now(), now(), now()
     FROM generate_series(1, :rows) n
     """,
     """

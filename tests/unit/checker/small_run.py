@@ -52,6 +52,7 @@ class SmallRun:
         self.tables: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         self.checkpoint: int | None = None
         self._numbers = count(1)
+        self._recorded: dict[str, datetime] = {}
 
     def evidence(self) -> Evidence:
         end = len(self.topics[COMMANDS])
@@ -117,7 +118,7 @@ class SmallRun:
         self, topic: str, message_id: str, key: bytes, body: bytes, headers: Headers, *, sequence: int | None = None
     ) -> None:
         """Write an outbox row and its record."""
-        recorded_at = self._now()
+        recorded_at = self._recorded.setdefault(message_id, self._now())
         self.outbox.append(
             OutboxRow(
                 position=len(self.outbox) + 1,

@@ -16,6 +16,7 @@ class DriverError(Exception):
     def __init__(self, state: str | None, message: str = "") -> None:
         super().__init__(message)
         self.sqlstate = state
+        self.constraint_name: str | None = None
 
 
 def dbapi(state: str | None, message: str = "", *, invalidated: bool = False) -> DBAPIError:
@@ -48,7 +49,6 @@ def dbapi(state: str | None, message: str = "", *, invalidated: bool = False) ->
         ("3D000", Failure.HALF_DEPLOYED),
         ("22001", Failure.UNEXPECTED),
         ("22P05", Failure.UNEXPECTED),
-        ("23514", Failure.UNEXPECTED),
         ("23502", Failure.UNEXPECTED),
         ("XX000", Failure.UNEXPECTED),
         ("P0001", Failure.UNEXPECTED),
@@ -60,8 +60,10 @@ def test_state_belongs_to_a_row_of_the_table(state, failure):
 
 
 def test_missing_partition_is_a_half_done_deploy_but_a_failed_check_is_not():
-    assert classify(dbapi("23514", 'no partition of relation "outbox" found for row')) is Failure.HALF_DEPLOYED
-    assert classify(dbapi("23514", "violates check constraint")) is Failure.UNEXPECTED
+    assert classify(dbapi("23514")) is Failure.HALF_DEPLOYED
+    violated = DriverError("23514")
+    violated.constraint_name = "ck_feedback_rating_from_one_to_five"
+    assert classify(DBAPIError("INSERT", {}, violated)) is Failure.UNEXPECTED
 
 
 def test_invalidated_connection_counts_first():

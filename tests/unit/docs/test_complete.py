@@ -140,10 +140,10 @@ def test_every_header_of_commands_is_documented() -> None:
 def test_every_header_of_dead_letters_is_documented() -> None:
     record = making.FakeRecord(key=b"k" * 2_000, value=b"v" * 2_000, headers=[("h", b"h" * 2_000)])
     outbox, now = Outbox(), datetime.now(UTC)
-    refused = Refused(record, None, Reason.UNREADABLE, "so")
-    dead_letters.append(outbox, refused, topic="t", source="/s", now=now, max_value_bytes=1_000)
+    letter = Refused(record, None, Reason.UNREADABLE, "so")
+    dead_letters.append(outbox, letter, topic="t", source="/s", now=now, recorded_at=now, max_bytes=1_000)
 
-    [row] = outbox._rows
+    [row] = outbox.rows
     [names] = [each for each in row if isinstance(each, list) and "dead-letter-id" in each]
     assert set(names) == {name for name in code_in(page("messages.md")) if name.startswith("dead-letter-")}
 
@@ -169,6 +169,15 @@ def test_rooms_of_the_architecture_are_those_of_the_layers() -> None:
     ]
 
     assert [re.findall(r"\w+", row[0]) for row in rows_of(page("architecture.md"), "room")] == layers
+
+
+def test_modules_that_meet_kafka_are_those_of_the_rules() -> None:
+    contracts = ConfigParser()
+    contracts.read(ROOT / ".importlinter")
+    allowed = set(re.findall(r"(\S+) -> aiokafka", contracts["importlinter:contract:kafka"]["ignore_imports"]))
+    [line] = re.findall(r"^- Only (.+?) import the\s+Kafka client", page("architecture.md"), re.M | re.S)
+
+    assert code_in(line) == allowed
 
 
 @pytest.mark.parametrize("document", sorted(DOCS.glob("**/*.md")), ids=lambda path: path.name)
@@ -212,7 +221,7 @@ def test_sql_of_the_documents_names_tables_and_columns_that_exist() -> None:
         "but the log ends at ",
         "the culprit's error",
         "Kafka refuses the outbox row at position ",
-        "schema and code do not fit, run `squad migrate`: ",
+        "schema or rights do not fit this release (`squad migrate`?): ",
         "failure, the same records again",
         "going on after ",
         "relay interrupted",
