@@ -38,14 +38,18 @@ class Consumer:
         self._source = source
         self._lanes = lanes
         self._on_applied = on_applied
-        self._settler = Settler(
-            processor=processor, source=source, on_applied=self._count, deploy_seconds=deploy_seconds
-        )
         self._stopping = asyncio.Event()
+        self._settler = Settler(
+            processor=processor,
+            source=source,
+            on_applied=self._count,
+            stopping=self._stopping,
+            deploy_seconds=deploy_seconds,
+        )
         self.counts: Counter[str] = Counter()
 
     async def run(self) -> None:
-        """Consume until `stop`; batches under way are finished.
+        """Consume until `stop`; batches under way are finished, if the database lets them.
 
         Raises:
             ExceptionGroup: with what stopped it: the broker at the start, or a schema that does not fit.

@@ -21,7 +21,7 @@ from consumers.checkpoints import FencedError
 from consumers.inbox import RivalError
 from consumers.records import Batch, Partition, Record, partition_of
 from db.errors import Failure, classify
-from db.waiting import jittered_seconds
+from db.waiting import jittered_seconds, wait_for
 
 logger = logging.getLogger("squad.consumer")
 
@@ -51,6 +51,7 @@ class Settler:
         processor: applies a batch.
         source: is told what to read again and what to stop.
         on_applied: called with the counts of each committed batch.
+        stopping: set when the process is to end: what fails then is not tried again, its checkpoint stays.
         deploy_seconds: how long a missing table, column or partition is waited for.
         backoff_seconds, backoff_most_seconds: of the attempts after transient failures.
     """
@@ -61,6 +62,7 @@ class Settler:
         processor: Applies,
         source: Reads,
         on_applied: Callable[[Counter[str]], None] = lambda _: None,
+        stopping: asyncio.Event | None = None,
         deploy_seconds: float = 60,
         backoff_seconds: float = 0.1,
         backoff_most_seconds: float = 30,
@@ -68,6 +70,7 @@ class Settler:
         self._processor = processor
         self._source = source
         self._on_applied = on_applied
+        self._stopping = stopping or asyncio.Event()
         self._deploy_seconds = deploy_seconds
         self._backoff_seconds = backoff_seconds
         self._backoff_most_seconds = backoff_most_seconds
@@ -122,7 +125,9 @@ class Settler:
                 if failure != trouble:
                     logger.warning("%s failure, the same records again: %s", failure, _first_line(error))
                     trouble = failure
-                await asyncio.sleep(next(waits))
+                if await wait_for(self._stopping, next(waits)):
+                    logger.warning("batch left to whoever reads it next: the process is to end")
+                    return None
             else:
                 if trouble:
                     logger.warning("going on after %.1f s", monotonic() - since)

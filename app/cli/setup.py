@@ -60,7 +60,9 @@ def settings(*, as_json: Json = False) -> None:
         for row in rows:
             print_json(row)
         return
-    table = Table("setting", "value", "origin", "meaning")
+    table = Table()
+    for name in rows[0]:
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*row.values())
     Console().print(table)

@@ -113,6 +113,21 @@ async def test_transient_failures_are_tried_again_for_as_long_as_it_takes(bench,
     assert len(said) == 2, "one line for each change of state, not for each attempt"
 
 
+async def test_process_that_is_to_end_does_not_wait_for_the_database(bench, readers):
+    stopping = asyncio.Event()
+    failing = Failing(bench.processor, *(ConnectionRefusedError("no") for _ in range(1000)))
+    settling = asyncio.create_task(
+        settler(failing, readers, stopping=stopping).settle(await bench.batch([record(making.register_user())]))
+    )
+    while failing.calls < 3:  # noqa: ASYNC110 - the fake has nothing to wait for
+        await asyncio.sleep(0)
+
+    stopping.set()
+
+    assert await asyncio.wait_for(settling, 10) == frozenset()
+    assert await bench.rows("SELECT next_offset FROM checkpoints") == [(0,)]
+
+
 async def test_batch_that_is_no_longer_ours_is_dropped(bench, readers):
     failing = Failing(bench.processor, ConnectionRefusedError("no"))
     batch = await bench.batch([record(making.register_user())])
