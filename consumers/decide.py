@@ -15,7 +15,7 @@ from domain.commands import Command
 from domain.events import Event
 from domain.given import Given
 from domain.reads import Reads
-from domain.rejections import RETRYABLE, Rejected
+from domain.rejections import RETRYABLE, Code, Rejected
 from domain.state import Squad, State, User
 from domain.streams import OfUser
 from domain.tables import RULES
@@ -104,23 +104,10 @@ class Decisions:
     def _decide_command(self, incoming: Incoming, envelope: Envelope, command: Command) -> None:
         given = Given(incoming.now, partial(ids.derive, envelope.source, envelope.id))
         try:
+            self._check_conditions(envelope, command)
             events = RULES[type(command)].decide(self.state, command, given)
         except Rejected as rejection:
-            self.counts[f"rejected: {rejection.code}"] += 1
-            self._conclude(
-                incoming,
-                envelope,
-                CommandOutcome(
-                    source=envelope.source,
-                    id=envelope.id,
-                    type=envelope.type,
-                    outcome=Outcome.REJECTED,
-                    code=rejection.code,
-                    detail=rejection.detail,
-                    retryable=rejection.code in RETRYABLE,
-                    version=self._version(command),
-                ),
-            )
+            self._conclude_rejected(incoming, envelope, command, rejection)
             return
         self.counts["applied"] += 1
         event_ids = tuple(self._append_event(envelope, incoming, index, event) for index, event in enumerate(events))
@@ -134,6 +121,34 @@ class Decisions:
                 outcome=Outcome.APPLIED,
                 version=self._version(command),
                 event_ids=event_ids,
+            ),
+        )
+
+    def _check_conditions(self, envelope: Envelope, command: Command) -> None:
+        """Refuse what came too late, by the database's clock at the batch's beginning, or for another version."""
+        if envelope.expires_at is not None and envelope.expires_at < self.recorded_at:
+            raise Rejected(Code.EXPIRED, f"The command was to be applied by {envelope.expires_at.isoformat()}")
+        if envelope.expected_version is not None and envelope.expected_version != (self._version(command) or 0):
+            raise Rejected(
+                Code.VERSION_MISMATCH,
+                f"The stream's version is {self._version(command) or 0}, not {envelope.expected_version}",
+            )
+
+    def _conclude_rejected(self, incoming: Incoming, envelope: Envelope, command: Command, rejection: Rejected) -> None:
+        expired = rejection.code is Code.EXPIRED
+        self.counts["expired" if expired else f"rejected: {rejection.code}"] += 1
+        self._conclude(
+            incoming,
+            envelope,
+            CommandOutcome(
+                source=envelope.source,
+                id=envelope.id,
+                type=envelope.type,
+                outcome=Outcome.EXPIRED if expired else Outcome.REJECTED,
+                code=rejection.code,
+                detail=rejection.detail,
+                retryable=rejection.code in RETRYABLE,
+                version=self._version(command),
             ),
         )
 

@@ -20,6 +20,8 @@ class Code(StrEnum):
     TASK_EXISTS = "task-exists"
     TASK_NOT_FOUND = "task-not-found"
     TASK_NOT_OPEN = "task-not-open"
+    VERSION_MISMATCH = "version-mismatch"
+    EXPIRED = "expired"
 
 
 RETRYABLE: Final = frozenset(
@@ -30,6 +32,7 @@ RETRYABLE: Final = frozenset(
         Code.PROJECT_NOT_FOUND,
         Code.PROJECT_ARCHIVED,
         Code.TASK_NOT_FOUND,
+        Code.EXPIRED,
     }
 )
 """Codes where the same content may succeed later, under a new command id, because something else happened first."""

@@ -13,6 +13,9 @@ _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]
 MAX_ATTRIBUTE_CHARACTERS = 255
 """For ids, sources and types: they are keys of tables."""
 
+MAX_VERSION_DIGITS = 18
+"""Of an expected version: what fits into a bigint, whatever the digits."""
+
 
 @dataclass(slots=True)
 class Envelope:
@@ -25,6 +28,8 @@ class Envelope:
         time: when it was sent, UTC; a retry repeats it.
         correlation_id: of the whole conversation; the command's own id where the producer gave none.
         traceparent: W3C trace context of the origin, if any.
+        expires_at: after which it is not to be applied any more (`expirytime`), if any.
+        expected_version: the version that its stream must have (`expectedversion`), if any; 0: it must not exist.
     """
 
     id: str
@@ -33,6 +38,8 @@ class Envelope:
     time: datetime
     correlation_id: str
     traceparent: str | None
+    expires_at: datetime | None = None
+    expected_version: int | None = None
 
 
 def build_envelope(attributes: dict[str, str]) -> Envelope:
@@ -44,7 +51,7 @@ def build_envelope(attributes: dict[str, str]) -> Envelope:
     if attributes.get("specversion") != "1.0":
         raise RefusedError(Reason.UNREADABLE, "ce_specversion must be 1.0")
     command_id = _required(attributes, "id")
-    return Envelope(
+    envelope = Envelope(
         id=command_id,
         source=_required(attributes, "source"),
         type=_required(attributes, "type"),
@@ -52,6 +59,11 @@ def build_envelope(attributes: dict[str, str]) -> Envelope:
         correlation_id=_bounded("correlationid", attributes.get("correlationid") or command_id),
         traceparent=_bounded("traceparent", attributes["traceparent"]) if "traceparent" in attributes else None,
     )
+    if "expirytime" in attributes:
+        envelope.expires_at = parse_time(attributes["expirytime"], "ce_expirytime")
+    if "expectedversion" in attributes:
+        envelope.expected_version = _version(attributes["expectedversion"])
+    return envelope
 
 
 def _required(attributes: dict[str, str], name: str) -> str:
@@ -69,8 +81,18 @@ def _bounded(name: str, value: str) -> str:
     return value
 
 
-def parse_time(text: str) -> datetime:
+def _version(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_VERSION_DIGITS):
+        raise RefusedError(Reason.UNREADABLE, f"ce_expectedversion is not a version: {text[:64]}")
+    return int(text)
+
+
+def parse_time(text: str, name: str = "ce_time") -> datetime:
     """Read a time of RFC 3339, which always has an offset.
+
+    Args:
+        text: as it came.
+        name: what to call it when it is malformed.
 
     Raises:
         RefusedError: `unreadable`.
@@ -78,4 +100,4 @@ def parse_time(text: str) -> datetime:
     if _RFC_3339.fullmatch(text) is not None:
         with suppress(ValueError, OverflowError):
             return datetime.fromisoformat(text.upper()).astimezone(UTC)
-    raise RefusedError(Reason.UNREADABLE, f"ce_time is not an RFC 3339 time with an offset: {text[:64]}")
+    raise RefusedError(Reason.UNREADABLE, f"{name} is not an RFC 3339 time with an offset: {text[:64]}")

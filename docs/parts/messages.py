@@ -63,6 +63,13 @@ def render_outcome() -> str:
     return f"Data of `{OUTCOME.name}`:\n\n{_fields(OUTCOME)}\n\nOutcomes in its schema: {_listed(Outcome)}."
 
 
+BY_HEADER = {
+    Code.EXPIRED: "any command, by its `ce_expirytime`",
+    Code.VERSION_MISMATCH: "any command, by its `ce_expectedversion`",
+}
+"""Codes that no handler raises: conditions that a producer may set on any command (consumers/decide.py)."""
+
+
 def render_codes() -> str:
     """Give every rejection code: whether a new attempt can succeed, and who raises it."""
     raised = {name: causes_of(RULES[message.form].decide).codes for name, message in COMMANDS.items()}
@@ -70,7 +77,7 @@ def render_codes() -> str:
         (
             f"`{code}`",
             "yes" if code in RETRYABLE else "no",
-            _listed(name for name, codes in raised.items() if code in codes) or "no command",
+            _listed(name for name, codes in raised.items() if code in codes) or BY_HEADER.get(code, "no command"),
         )
         for code in Code
     ]

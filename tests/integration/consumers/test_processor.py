@@ -103,6 +103,48 @@ async def test_rejection_is_an_outcome_with_a_code_and_changes_nothing(bench):
     assert await bench.rows("SELECT version FROM squads") == [(1,)]
 
 
+async def test_command_that_came_too_late_is_expired_and_changes_nothing(bench):
+    late, in_time = "2026-05-04T12:00:01Z", "2999-01-01T00:00:00Z"
+
+    counts = await bench.apply(
+        record(making.register_user(), extensions={"expirytime": late}),
+        record(making.register_user(), extensions={"expirytime": in_time}),
+    )
+
+    assert counts == Counter({"expired": 1, "applied": 1, "event": 1, "outcome": 2})
+    first, second = await bench.outcomes()
+    assert (first["outcome"], first["code"], first["retryable"], first["event_ids"]) == ("expired", "expired", True, [])
+    assert second["outcome"] == "applied"
+    assert await bench.rows("SELECT count(*) FROM users") == [(1,)]
+
+
+async def test_expected_version_must_be_the_streams_own_at_its_place_in_the_batch(bench):
+    user_id, squad_id = new_id(), new_id()
+
+    def project(expected: int):
+        return record(making.create_project(squad_id), extensions={"expectedversion": str(expected)})
+
+    await bench.apply(
+        record(making.register_user(user_id), extensions={"expectedversion": "0"}),
+        record(making.create_squad(user_id, squad_id), extensions={"expectedversion": "1"}),
+        record(making.create_squad(user_id, squad_id), extensions={"expectedversion": "0"}),
+        project(1),
+        project(1),
+        project(2),
+    )
+
+    outcomes = [(each["outcome"], each["code"], each["version"]) for each in await bench.outcomes()]
+    assert outcomes == [
+        ("applied", None, 1),
+        ("rejected", "version-mismatch", None),
+        ("applied", None, 1),
+        ("applied", None, 2),
+        ("rejected", "version-mismatch", 2),
+        ("applied", None, 3),
+    ]
+    assert (await bench.outcomes())[4]["detail"] == "The stream's version is 2, not 1"
+
+
 async def test_duplicates_in_and_across_batches_have_one_effect_and_the_same_outcome_bytes(bench):
     command, user_id = making.register_user(), new_id()
     again = making.register_user(user_id)

@@ -50,6 +50,15 @@ def test_what_a_producer_encodes_is_read_back():
     assert (envelope.time, envelope.correlation_id, envelope.traceparent) == (NOON, "c", None)
 
 
+def test_conditions_are_read_where_a_producer_sets_them():
+    conditions = {"expirytime": "2026-05-04T14:00:00+02:00", "expectedversion": "7"}
+
+    envelope, _ = read(making.record(making.create_squad(new_id()), extensions=conditions))
+
+    assert (envelope.expires_at, envelope.expected_version) == (NOON, 7)
+    assert (read(a_record())[0].expires_at, read(a_record())[0].expected_version) == (None, None)
+
+
 def test_correlation_begins_with_the_command_itself():
     assert read(a_record())[0].correlation_id == "42"
 
@@ -72,6 +81,10 @@ def test_record_without_a_required_attribute_is_unreadable(missing):
         ("ce_time", b"20260504T120000Z"),
         ("ce_time", b"2026-13-04T12:00:00Z"),
         ("ce_time", b"0001-01-01T00:00:00+14:00"),
+        ("ce_expirytime", b"tomorrow"),
+        ("ce_expectedversion", b"-1"),
+        ("ce_expectedversion", "\u0663".encode()),
+        ("ce_expectedversion", b"1234567890123456789"),
         ("content_type", b"application/cloudevents+json"),
         ("content_type", b"text/plain"),
     ],
