@@ -80,7 +80,7 @@ def main() -> None:
             )
         )
     report.save(results, arguments.output)
-    print(report.table(results), report.phases(results), sep="\n\n")
+    print(report.table(results), report.phases(results), report.processors(results), sep="\n\n")
 
 
 if __name__ == "__main__":

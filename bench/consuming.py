@@ -13,7 +13,7 @@ from sqlalchemy import make_url, select
 
 from app import wiring
 from app.settings import Settings
-from bench import limit_sql
+from bench import limit_sql, processors
 from bench.draining import consume_to_end
 from bench.ground import Ground, fresh_database, reset_checkpoints
 from db.database import Database
@@ -26,12 +26,15 @@ async def run_ours(ground: Ground, *, lanes: int) -> dict[str, Any]:
         settings = copied.model_copy(update={"lanes": lanes})
         async with wiring.open_database(settings) as database:
             await reset_checkpoints(database, settings, ground.first_offsets)
+            before = processors.spent_seconds()
             counts, phases, seconds = await consume_to_end(settings, database)
+            after = processors.spent_seconds()
     decided = counts["applied"] + sum(number for name, number in counts.items() if name.startswith("rejected"))
     return {
         "commands_per_second": decided / seconds,
         "counts": dict(counts),
         "microseconds": {phase: each / decided * 1e6 for phase, each in phases.items()},
+        "processor_microseconds": processors.microseconds_per(decided, before, after),
     }
 
 

@@ -23,6 +23,7 @@ def generated() -> dict[str, str]:
         "test": f"```text\n{TESTS.read_text().rstrip()}\n```",
         "speed": f"{report.table(results)}\n\n{machine}.",
         "phases": report.phases(results),
+        "processors": report.processors(results),
     }
 
 

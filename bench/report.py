@@ -63,13 +63,18 @@ def table(results: dict[str, Any]) -> str:
 
 def phases(results: dict[str, Any]) -> str:
     """Give microseconds of wall time per command by phase, of the runs with one lane, as Markdown."""
-    by_phase: dict[str, list[float]] = {}
-    for each in results["rounds"]:
-        for phase, microseconds in each["consumer, one lane"]["microseconds"].items():
-            by_phase.setdefault(phase, []).append(microseconds)
-    header = " | ".join(by_phase)
-    values = " | ".join(f"{median(each):.1f}" for each in by_phase.values())
-    return f"| {header} |\n|{'---|' * len(by_phase)}\n| {values} |"
+    return _medians([each["consumer, one lane"]["microseconds"] for each in results["rounds"]])
+
+
+def processors(results: dict[str, Any]) -> str:
+    """Give microseconds of processor time per command, by who spent them, of the runs with two lanes, as Markdown."""
+    return _medians([each["consumer"]["processor_microseconds"] for each in results["rounds"]])
+
+
+def _medians(rounds: list[dict[str, float]]) -> str:
+    names = rounds[0].keys()
+    values = " | ".join(f"{median(each[name] for each in rounds):.1f}" for name in names)
+    return f"| {' | '.join(names)} |\n|{'---|' * len(names)}\n| {values} |"
 
 
 def load(path: Path = WAY) -> dict[str, Any]:

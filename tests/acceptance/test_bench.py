@@ -25,6 +25,7 @@ def test_the_way_is_measured(tmp_path):
 
     [one] = results["rounds"]
     assert one["consumer"]["counts"]["outcome"] == results["commands"] == 2_000
+    assert one["consumer"]["processor_microseconds"]["consumer"] > 0
     assert one["relay"]["events"] == one["consumer"]["counts"]["event"] + 2_000
     assert all((each.get("commands_per_second") or each["events_per_second"]) > 0 for each in one.values())
 

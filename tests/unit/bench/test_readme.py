@@ -16,6 +16,12 @@ def test_missing_part_is_noticed():
         readme.fill("nothing")
 
 
+def test_medians_are_taken_over_the_rounds():
+    rounds = [{"consumer": {"processor_microseconds": {"consumer": each, "broker": 1.0}}} for each in (9.0, 2.0, 4.0)]
+
+    assert report.processors({"rounds": rounds}).splitlines()[-1] == "| 4.0 | 1.0 |"
+
+
 def test_ratios_are_paired_within_a_round():
     rounds = [
         {name: {"commands_per_second": rate} for name, rate in rates.items()}
