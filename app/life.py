@@ -4,9 +4,10 @@ import asyncio
 import gc
 import logging
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import broker, wiring
 from app.settings import Settings
@@ -14,6 +15,7 @@ from app.wiring import Kind, Part
 from db.database import Database
 from db.errors import Failure, classify
 from db.processes import ProcessRow, heartbeat_age_seconds
+from db.waiting import wait_for
 
 logger = logging.getLogger("squad.process")
 
@@ -41,18 +43,17 @@ class Heartbeat:
         """Describe the process until stopped; while the database is away, its row grows old, which is the truth."""
         while not self._stopping.is_set():
             await self.beat_once()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._interval_seconds):
-                    await self._stopping.wait()
-        with suppress(Exception):
-            async with self._database.transaction() as session:
-                await self._row.forget(session)
+            await wait_for(self._stopping, self._interval_seconds)
+        await self._write(self._row.forget)
 
     async def beat_once(self) -> None:
         """Describe the process now."""
+        await self._write(lambda session: self._row.describe(session, self._describe()))
+
+    async def _write(self, work: Callable[[AsyncSession], Awaitable[None]]) -> None:
         try:
             async with self._database.transaction() as session:
-                await self._row.describe(session, self._describe())
+                await work(session)
         except Exception as error:
             if classify(error) is Failure.UNEXPECTED:
                 raise
@@ -64,8 +65,10 @@ class Heartbeat:
 
 
 def calm_collector() -> None:
-    """Let Python look for cycles once a batch instead of thirty times: a batch makes tens of thousands of objects, and
-    hardly one of them is in a cycle. Looking cost a consumer a tenth of its processor time."""
+    """Let Python look for cycles seldom: a batch makes tens of thousands of objects, hardly one of them in a cycle.
+
+    Looking as often as by default cost a consumer a tenth of its processor time.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

@@ -1,6 +1,5 @@
 """The one place where parts are built."""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -68,10 +67,10 @@ async def open_process(settings: Settings, kind: Kind) -> AsyncIterator[Process]
                 process.parts.append(notifier)
                 _add_consumer(process, settings, database, notifier.notify)
             case "relay":
-                await _add_relay(process, settings, own, wake, resources)
+                _add_relay(process, settings, own, wake, resources)
             case "all":
                 _add_consumer(process, settings, database, wake.set)
-                await _add_relay(process, settings, own, wake, resources)
+                _add_relay(process, settings, own, wake, resources)
             case _:
                 assert_never(kind)
         yield process
@@ -79,15 +78,11 @@ async def open_process(settings: Settings, kind: Kind) -> AsyncIterator[Process]
 
 def _add_consumer(process: Process, settings: Settings, database: Database, on_applied: Callable[[], None]) -> None:
     source = build_source(settings, database)
-
-    def wake_relay(_: Counter[str]) -> None:
-        on_applied()
-
     consumer = Consumer(
         source=source,
         processor=build_processor(settings, database),
         lanes=settings.lanes,
-        on_applied=wake_relay,
+        on_applied=lambda _: on_applied(),
         deploy_seconds=settings.deploy_wait_seconds,
     )
     process.parts.append(consumer)
@@ -96,9 +91,7 @@ def _add_consumer(process: Process, settings: Settings, database: Database, on_a
     process.describe["stopped"] = lambda: {str(each): why for each, why in source.stopped.items()}
 
 
-async def _add_relay(
-    process: Process, settings: Settings, database: Database, wake: Wake, resources: AsyncExitStack
-) -> None:
+def _add_relay(process: Process, settings: Settings, database: Database, wake: Wake, resources: AsyncExitStack) -> None:
     publisher = KafkaPublisher(client=client_arguments(settings), batch_bytes=settings.relay_batch_max_bytes)
     resources.push_async_callback(publisher.close)
     lease = Lease(

@@ -80,18 +80,18 @@ class Decisions:
 
     def decide(self, incoming: Incoming) -> None:
         """Decide one record: duplicate, dead letter, rejection or effect."""
-        envelope = incoming.envelope
-        if envelope is None:
-            self._add_letter(incoming, incoming.refusal)
-            return
-        known = self.known.get(Identity(envelope.source, envelope.id))
-        if known is not None:
+        envelope, refusal = incoming.envelope, incoming.refusal
+        known = None if envelope is None else self.known.get(Identity(envelope.source, envelope.id))
+        if envelope is not None and known is not None:
             self._decide_known(incoming, envelope, known)
-        elif incoming.command is None:
-            self._add_letter(incoming, incoming.refusal)
-            self._conclude_refused(incoming, envelope, incoming.refusal)
-        else:
+        elif refusal is not None:
+            self._add_letter(incoming, refusal)
+            if envelope is not None:
+                self._conclude_refused(incoming, envelope, refusal)
+        elif envelope is not None and incoming.command is not None:
             self._decide_command(incoming, envelope, incoming.command)
+        else:
+            raise ValueError("a record is a command, or says why not")
 
     def _decide_known(self, incoming: Incoming, envelope: Envelope, known: Known) -> None:
         if known.fingerprint == incoming.fingerprint:
@@ -114,10 +114,7 @@ class Decisions:
         self._conclude(
             incoming,
             envelope,
-            CommandOutcome(
-                source=envelope.source,
-                id=envelope.id,
-                type=envelope.type,
+            _answer(envelope)(
                 outcome=Outcome.APPLIED,
                 version=self._version(command),
                 event_ids=event_ids,
@@ -140,10 +137,7 @@ class Decisions:
         self._conclude(
             incoming,
             envelope,
-            CommandOutcome(
-                source=envelope.source,
-                id=envelope.id,
-                type=envelope.type,
+            _answer(envelope)(
                 outcome=Outcome.EXPIRED if expired else Outcome.REJECTED,
                 code=rejection.code,
                 detail=rejection.detail,
@@ -187,16 +181,11 @@ class Decisions:
         )
         return event_id
 
-    def _conclude_refused(self, incoming: Incoming, envelope: Envelope, refusal: RefusedError | None) -> None:
-        if refusal is None:
-            raise ValueError("a record without a command must say why")
+    def _conclude_refused(self, incoming: Incoming, envelope: Envelope, refusal: RefusedError) -> None:
         self._conclude(
             incoming,
             envelope,
-            CommandOutcome(
-                source=envelope.source,
-                id=envelope.id,
-                type=envelope.type,
+            _answer(envelope)(
                 outcome=Outcome.DEAD_LETTERED,
                 code=refusal.reason,
                 detail=refusal.detail,
@@ -257,9 +246,7 @@ class Decisions:
             body=known.outcome_body,
         )
 
-    def _add_letter(self, incoming: Incoming, refusal: RefusedError | None) -> None:
-        if refusal is None:
-            raise ValueError("a record without a command must say why")
+    def _add_letter(self, incoming: Incoming, refusal: RefusedError) -> None:
         self.counts[f"dead letter: {refusal.reason}"] += 1
         letter = Refused(incoming.record, incoming.envelope, refusal.reason, refusal.detail)
         self.letters.append(letter)
@@ -272,6 +259,11 @@ class Decisions:
             recorded_at=self.recorded_at,
             max_bytes=self.topics.dead_letter_bytes,
         )
+
+
+def _answer(envelope: Envelope) -> partial[CommandOutcome]:
+    """Give the maker of a command's outcome: what it says of the command is always the same."""
+    return partial(CommandOutcome, source=envelope.source, id=envelope.id, type=envelope.type)
 
 
 def _key_text(key: bytes | None) -> str:

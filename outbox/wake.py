@@ -64,11 +64,6 @@ class Notifier:
         """Ask for a notification; call it after the commit. Never waits and never fails."""
         self._asked.set()
 
-    async def notify_once(self) -> None:
-        """Send one notification."""
-        async with own_connection(self._database) as connection:
-            await connection.execute(_NOTIFY, {"channel": CHANNEL})
-
     async def run(self) -> None:
         """Send what is asked for until `stop`; relays that miss one find the rows by polling."""
         waits = jittered_seconds()

@@ -11,7 +11,6 @@ from subprocess import STDOUT, Popen
 from tempfile import TemporaryFile
 from time import monotonic
 
-import pytest
 import pytest_asyncio
 
 from app import broker
@@ -120,11 +119,3 @@ class Process:
     def lives(self) -> bool:
         """Whether it runs."""
         return self._process.poll() is None
-
-
-@pytest.fixture
-def no_consumer_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget settings of the developer's shell."""
-    for name in list(os.environ):
-        if name.startswith("SQUAD_"):
-            monkeypatch.delenv(name)
