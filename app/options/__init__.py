@@ -1,0 +1,1 @@
+"""Every setting by subject; `app.settings` puts them together."""

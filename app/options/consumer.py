@@ -1,0 +1,41 @@
+"""What a consumer takes, and how much at once."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
+from pydantic_settings import NoDecode
+
+
+class ConsumerOptions(BaseModel):
+    """What a consumer takes, and how much at once."""
+
+    consumer_group: Annotated[str, Field(min_length=1, description="Whose checkpoints count.")] = "squad-consumers"
+    event_source: Annotated[str, Field(min_length=1, description="CloudEvents `source` of events and outcomes.")] = (
+        "/agent-squad"
+    )
+    command_sources: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        Field(description="The `source` values that may send commands, separated by commas; empty: any."),
+    ] = ()
+    first_start: Annotated[
+        Literal["earliest", "latest"], Field(description="Where a group without checkpoints begins.")
+    ] = "earliest"
+    lanes: Annotated[PositiveInt, Field(description="Batches under way at once in a consumer.")] = 2
+    batch_max_commands: Annotated[PositiveInt, Field(description="Commands of one transaction at most.")] = 500
+    batch_max_bytes: Annotated[PositiveInt, Field(description="Keys and values of one transaction at most.")] = 4194304
+    session_seconds: Annotated[
+        PositiveFloat, Field(description="After which the group gives a silent consumer's partitions to others.")
+    ] = 45
+    heartbeat_seconds: Annotated[PositiveFloat, Field(description="Between heartbeats to the group.")] = 5
+    deploy_wait_seconds: Annotated[
+        PositiveFloat, Field(description="How long a missing table or column is waited for before stopping.")
+    ] = 60
+    record_max_bytes: Annotated[PositiveInt, Field(description="Of a command record, all in all.")] = 1048576
+    record_max_headers: Annotated[PositiveInt, Field(description="Headers of a command record.")] = 64
+    record_max_header_bytes: Annotated[PositiveInt, Field(description="All headers of a command record.")] = 16384
+    record_max_json_depth: Annotated[PositiveInt, Field(description="How deep a command's JSON may nest.")] = 32
+    dead_letter_max_bytes: Annotated[
+        PositiveInt,
+        Field(description="How much of a dead letter's headers and value is published; the table has it whole."),
+    ] = 900000

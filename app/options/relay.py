@@ -1,0 +1,28 @@
+"""How the relay publishes the outbox, and how far ahead the outbox is prepared."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
+
+
+class RelayOptions(BaseModel):
+    """How the relay publishes the outbox, and how far ahead the outbox is prepared."""
+
+    relay_page_max_rows: Annotated[
+        PositiveInt, Field(description="Rows published before the relay's cursor is stored; what a crash repeats.")
+    ] = 2000
+    relay_page_max_bytes: Annotated[PositiveInt, Field(description="The same, in bytes of bodies.")] = 16777216
+    relay_batch_max_bytes: Annotated[
+        PositiveInt, Field(description="Of a batch that the relay sends; at most the topics' max.message.bytes.")
+    ] = 1048576
+    relay_poll_least_seconds: Annotated[
+        PositiveFloat, Field(description="The relay's first wait when nothing is new; doubles up to the next setting.")
+    ] = 0.01
+    relay_poll_most_seconds: Annotated[PositiveFloat, Field(description="The relay's longest wait.")] = 0.5
+    lease_seconds: Annotated[
+        PositiveFloat, Field(description="After which a standby relay takes over from a silent one.")
+    ] = 10
+    lease_renew_seconds: Annotated[PositiveFloat, Field(description="Between the active relay's renewals.")] = 3
+    outbox_days_ahead: Annotated[
+        PositiveInt, Field(description="For how many coming days the outbox has a partition ready.")
+    ] = 3

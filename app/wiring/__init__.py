@@ -1,0 +1,54 @@
+"""The one place where parts are built."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import assert_never
+
+from app.settings import Settings
+from app.wiring.consumer import add_consumer, build_processor, build_source, build_topics
+from app.wiring.databases import build_database, make_partitions, migrate, open_database
+from app.wiring.parts import Kind, Part, Process
+from app.wiring.relay import RELAY_CONNECTIONS, add_relay
+from outbox.wake import Notifier, Wake
+
+__all__ = [
+    "Kind",
+    "Part",
+    "Process",
+    "build_database",
+    "build_processor",
+    "build_source",
+    "build_topics",
+    "make_partitions",
+    "migrate",
+    "open_database",
+    "open_process",
+]
+
+
+@asynccontextmanager
+async def open_process(settings: Settings, kind: Kind) -> AsyncIterator[Process]:
+    """Give a process, whose connections are closed at the end.
+
+    Args:
+        settings: of the process.
+        kind: which parts it has.
+    """
+    async with AsyncExitStack() as resources:
+        database = await resources.enter_async_context(open_database(settings))
+        # Connections that the lanes cannot take: a relay that waits for one would lose its lease.
+        own = await resources.enter_async_context(open_database(settings, pool_size=RELAY_CONNECTIONS))
+        process, wake = Process(), Wake()
+        match kind:
+            case "consumer":
+                notifier = Notifier(database=own)
+                process.parts.append(notifier)
+                add_consumer(process, settings, database, notifier.notify)
+            case "relay":
+                add_relay(process, settings, own, wake, resources)
+            case "all":
+                add_consumer(process, settings, database, wake.set)
+                add_relay(process, settings, own, wake, resources)
+            case _:
+                assert_never(kind)
+        yield process

@@ -1,0 +1,73 @@
+"""Building a consumer."""
+
+from collections.abc import Callable
+
+from app.broker import client_arguments
+from app.settings import Settings
+from app.wiring.parts import Process
+from consumers.consumer import Consumer
+from consumers.decide import Topics
+from consumers.decode import Decoder
+from consumers.processor import Processor
+from consumers.source import Source
+from db.database import Database
+from messages.codec import Limits
+
+
+def add_consumer(process: Process, settings: Settings, database: Database, on_applied: Callable[[], None]) -> None:
+    """Add the parts of a consumer to a process; `on_applied` is called after each committed batch."""
+    source = build_source(settings, database)
+    consumer = Consumer(
+        source=source,
+        processor=build_processor(settings, database),
+        lanes=settings.lanes,
+        on_applied=lambda _: on_applied(),
+        deploy_seconds=settings.deploy_wait_seconds,
+    )
+    process.parts.append(consumer)
+    process.describe["applied"] = lambda: dict(consumer.counts)
+    process.describe["positions"] = lambda: {str(each): offset for each, offset in source.positions.items()}
+    process.describe["stopped"] = lambda: {str(each): why for each, why in source.stopped.items()}
+
+
+def build_topics(settings: Settings) -> Topics:
+    """Say where messages go, and as whom."""
+    return Topics(
+        events=settings.topic("events"),
+        outcomes=settings.topic("outcomes"),
+        dead_letters=settings.topic("dead-letters"),
+        source=settings.event_source,
+        dead_letter_bytes=settings.dead_letter_max_bytes,
+    )
+
+
+def build_processor(settings: Settings, database: Database) -> Processor:
+    """Build what applies batches."""
+    limits = Limits(
+        record_bytes=settings.record_max_bytes,
+        headers=settings.record_max_headers,
+        header_bytes=settings.record_max_header_bytes,
+        json_depth=settings.record_max_json_depth,
+    )
+    return Processor(
+        database=database,
+        group=settings.consumer_group,
+        topics=build_topics(settings),
+        decoder=Decoder(limits=limits, allowed_sources=settings.command_sources),
+    )
+
+
+def build_source(settings: Settings, database: Database) -> Source:
+    """Build what reads commands from Kafka."""
+    return Source(
+        database=database,
+        group=settings.consumer_group,
+        topic=settings.topic("commands"),
+        client=client_arguments(settings),
+        lanes=settings.lanes,
+        max_records=settings.batch_max_commands,
+        max_bytes=settings.batch_max_bytes,
+        first_start=settings.first_start,
+        session_seconds=settings.session_seconds,
+        heartbeat_seconds=settings.heartbeat_seconds,
+    )

@@ -1,0 +1,28 @@
+"""What a process is made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Kind = Literal["consumer", "relay", "all"]
+"""What a process is: a consumer, a relay, or both."""
+
+
+class Part(Protocol):
+    """A long-lived part: runs until stopped; stopping twice is stopping once."""
+
+    async def run(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The parts of a process.
+
+    Args:
+        parts: each runs until it is stopped.
+        describe: give what the process shows of itself, by subject.
+    """
+
+    parts: list[Part] = field(default_factory=list)
+    describe: dict[str, Callable[[], Any]] = field(default_factory=dict)
