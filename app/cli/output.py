@@ -1,12 +1,15 @@
 """How `squad` prints: lines for people, or one JSON value a line."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one value a line.")]
+
+Reason = Annotated[str, typer.Option(help="Why, for the audit.")]
+"""For verbs that change something; required, because it has no default."""
 
 
 def print_json(value: object) -> None:
@@ -19,3 +22,25 @@ def print_fields(fields: Mapping[str, Any]) -> None:
     width = max(map(len, fields))
     for name, value in fields.items():
         typer.echo(f"{name:<{width}}  {value}")
+
+
+def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print rows with the same names as a table; nothing for none."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if not rows:
+        return
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    Console().print(table)
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Print rows as JSON, one a line, or as a table."""
+    if not as_json:
+        print_table(rows)
+        return
+    for row in rows:
+        print_json(row)

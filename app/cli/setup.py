@@ -2,7 +2,7 @@
 
 import typer
 
-from app.cli.output import Json, print_json
+from app.cli.output import Json, print_json, print_rows
 
 app = typer.Typer()
 topics = typer.Typer(help="The topics that the service needs.", no_args_is_help=True)
@@ -41,9 +41,6 @@ def create_topics(*, as_json: Json = False) -> None:
 @app.command()
 def settings(*, as_json: Json = False) -> None:
     """Show every setting: its value, where it came from, what it means. Passwords are masked."""
-    from rich.console import Console
-    from rich.table import Table
-
     from app.settings import Settings, masked, origin, variable
 
     values = Settings.load()
@@ -56,13 +53,4 @@ def settings(*, as_json: Json = False) -> None:
         }
         for name, field in Settings.model_fields.items()
     ]
-    if as_json:
-        for row in rows:
-            print_json(row)
-        return
-    table = Table()
-    for name in rows[0]:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*row.values())
-    Console().print(table)
+    print_rows(rows, as_json=as_json)
