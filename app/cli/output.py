@@ -31,7 +31,9 @@ def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
 
     if not rows:
         return
-    table = Table(*rows[0])
+    table = Table()
+    for name in rows[0]:
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
     Console().print(table)
