@@ -89,6 +89,19 @@ def _task_completed(rebuilt: Rebuilt, data: Data) -> None:
     rebuilt.tasks[data["task_id"]] |= {"status": "completed", "completed_at": _time(data["completed_at"])}
 
 
+def _project_tasks_completed(rebuilt: Rebuilt, data: Data) -> None:
+    done = {"status": "completed", "completed_at": _time(data["completed_at"])}
+    found = {
+        task_id
+        for task_id, task in rebuilt.tasks.items()
+        if task["project_id"] == data["project_id"] and task["status"] in {"pending", "in_progress"}
+    }
+    if len(found) != data["count"] or found != set(data.get("task_ids", found)):
+        raise ValueError(f"{data['count']} tasks of {data['project_id']} were told, but {len(found)} are open")
+    for task_id in found:
+        rebuilt.tasks[task_id] |= done
+
+
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
@@ -100,6 +113,7 @@ RETELL: Final[Mapping[str, Callable[[Rebuilt, Data], None]]] = {
     "squad.project-created.v1": _project_created,
     "squad.task-created.v1": _task_created,
     "squad.task-completed.v1": _task_completed,
+    "squad.project-tasks-completed.v1": _project_tasks_completed,
 }
 """What each type of event does to the tables."""
 

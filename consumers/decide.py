@@ -1,7 +1,7 @@
 """Deciding a batch in memory: handlers run in record order on one state; what is to be stored and sent is collected."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -18,7 +18,8 @@ from domain.reads import Reads
 from domain.rejections import RETRYABLE, Code, Rejected
 from domain.state import Squad, State, User
 from domain.streams import OfUser
-from domain.tables import RULES
+from domain.sweeps import Sweep, Swept
+from domain.tables import RULES, SweepRule
 from domain.values import is_id
 from messages import ids
 from messages.envelope import Envelope
@@ -78,8 +79,12 @@ class Decisions:
     letters: list[Refused] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
-    def decide(self, incoming: Incoming) -> None:
-        """Decide one record: duplicate, dead letter, rejection or effect."""
+    def decide(self, incoming: Incoming) -> Sweep | None:
+        """Decide one record: duplicate, dead letter, rejection or effect.
+
+        Returns:
+            What has to be swept, for a command that is not decided before `tell` knows what the sweep changed.
+        """
         envelope, refusal = incoming.envelope, incoming.refusal
         known = None if envelope is None else self.known.get(Identity(envelope.source, envelope.id))
         if envelope is not None and known is not None:
@@ -89,9 +94,17 @@ class Decisions:
             if envelope is not None:
                 self._conclude_refused(incoming, envelope, refusal)
         elif envelope is not None and incoming.command is not None:
-            self._decide_command(incoming, envelope, incoming.command)
+            return self._decide_command(incoming, envelope, incoming.command)
         else:
             raise ValueError("a record is a command, or says why not")
+        return None
+
+    def tell(self, incoming: Incoming, swept: Swept) -> None:
+        """End the decision of a command whose sweep was carried out."""
+        envelope, command = incoming.envelope, incoming.command
+        if envelope is None or command is None or not isinstance(rule := RULES[type(command)], SweepRule):
+            raise ValueError("only a command that asked for a sweep is told of it")
+        self._conclude_applied(incoming, envelope, command, rule.tell(command, _given(incoming, envelope), swept))
 
     def _decide_known(self, incoming: Incoming, envelope: Envelope, known: Known) -> None:
         if known.fingerprint == incoming.fingerprint:
@@ -101,14 +114,22 @@ class Decisions:
             conflict = RefusedError(Reason.ID_CONFLICT, f"id {envelope.id} was used before, with other content")
             self._add_letter(incoming, conflict)
 
-    def _decide_command(self, incoming: Incoming, envelope: Envelope, command: Command) -> None:
-        given = Given(incoming.now, partial(ids.derive, envelope.source, envelope.id))
+    def _decide_command(self, incoming: Incoming, envelope: Envelope, command: Command) -> Sweep | None:
+        rule, given = RULES[type(command)], _given(incoming, envelope)
         try:
             self._check_conditions(envelope, command)
-            events = RULES[type(command)].decide(self.state, command, given)
+            if isinstance(rule, SweepRule):
+                return rule.sweep(self.state, command, given)
+            events = rule.decide(self.state, command, given)
         except Rejected as rejection:
             self._conclude_rejected(incoming, envelope, command, rejection)
-            return
+        else:
+            self._conclude_applied(incoming, envelope, command, events)
+        return None
+
+    def _conclude_applied(
+        self, incoming: Incoming, envelope: Envelope, command: Command, events: Sequence[Event]
+    ) -> None:
         self.counts["applied"] += 1
         event_ids = tuple(self._append_event(envelope, incoming, index, event) for index, event in enumerate(events))
         self._conclude(
@@ -259,6 +280,10 @@ class Decisions:
             recorded_at=self.recorded_at,
             max_bytes=self.topics.dead_letter_bytes,
         )
+
+
+def _given(incoming: Incoming, envelope: Envelope) -> Given:
+    return Given(incoming.now, partial(ids.derive, envelope.source, envelope.id))
 
 
 def _answer(envelope: Envelope) -> partial[CommandOutcome]:

@@ -14,7 +14,9 @@ from consumers.inbox import Identity
 from consumers.records import Batch
 from db.database import Database
 from db.load import load_state
+from db.sweep import carry_out
 from db.write import write_state
+from domain.sweeps import Sweep
 
 
 @dataclass(slots=True)
@@ -80,7 +82,11 @@ class Processor:
         stopwatch.done("load")
         decisions = Decisions(self._topics, state, known, began_at)
         for each in incoming:
-            decisions.decide(each)
+            sweep = decisions.decide(each)
+            if sweep is not None:
+                stopwatch.done("decide and encode")
+                await _end_segment(session, decisions, each, sweep)
+                stopwatch.done("sweep")
         stopwatch.done("decide and encode")
         return decisions
 
@@ -94,3 +100,13 @@ class Processor:
         stopwatch.done("outbox")
         await checkpoints.advance(session, self._group, batch.last_records())
         stopwatch.done("advance")
+
+
+async def _end_segment(session: AsyncSession, decisions: Decisions, asking: Incoming, sweep: Sweep) -> None:
+    """Carry out a sweep between two runs of commands that are decided in memory.
+
+    It has to see what was decided before it, and what is decided after it has to see what it changed. Roots stay locked
+    from the start; inbox, outbox and checkpoints are written once, at the end of the batch.
+    """
+    await write_state(session, decisions.state)
+    decisions.tell(asking, await carry_out(session, sweep, decisions.state))

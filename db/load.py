@@ -59,6 +59,11 @@ async def load_state(session: AsyncSession, reads: Reads) -> State:
     )
 
 
+async def load_tasks_again(session: AsyncSession, state: State) -> None:
+    """Replace the tasks of a state by what a sweep made of their rows; all of them are stored."""
+    state.tasks = await _selected(session, TASKS, SELECT_TASKS, state.tasks)
+
+
 async def _locked(
     session: AsyncSession, form: Form[Stored], statement: TextClause, wanted: Mapping[str, bool]
 ) -> dict[str, Stored]:

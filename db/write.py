@@ -37,7 +37,7 @@ _IN_ORDER: Final[tuple[tuple[Form[Any], Callable[[State], Iterable[Any]], Callab
 
 
 async def write_state(session: AsyncSession, state: State) -> None:
-    """Store what is new and what differs from the rows it was loaded with.
+    """Store what is new and what differs from the rows it was loaded with; after it, nothing does.
 
     Args:
         session: in the batch's transaction, with all roots locked.
@@ -54,8 +54,15 @@ async def write_state(session: AsyncSession, state: State) -> None:
                 new.append(stored)
             elif (values := form.values(stored)) != stored.loaded:
                 changed.append(values)
+                stored.loaded = values
         new.sort(key=order)
-        await form.rows.insert(session, [form.values(stored) for stored in new])
+        await form.rows.insert(session, [_stored(form, stored) for stored in new])
         updated = await form.rows.update(session, changed)
         if updated != len(changed):
             raise LostRowError(f"{updated} of {len(changed)} rows of {form.table.name} updated")
+
+
+def _stored(form: Form[Any], new: state.Row) -> tuple[Any, ...]:
+    values = form.values(new)
+    new.loaded = values
+    return values

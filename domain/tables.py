@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from domain.commands import (
     Command,
+    CompleteProjectTasks,
     CompleteTask,
     CreateProject,
     CreateSquad,
@@ -18,6 +19,7 @@ from domain.given import Given
 from domain.handlers import projects, squads, tasks, users
 from domain.reads import Reads
 from domain.state import State
+from domain.sweeps import Sweep, Swept
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,29 @@ class Rule:
     decide: Callable[[State, Any, Given], Sequence[Event]]
 
 
-RULES: Final[Mapping[type[Command], Rule]] = {
+@dataclass(frozen=True, slots=True)
+class SweepRule:
+    """How a command is answered that changes rows nobody loaded, however many.
+
+    Args:
+        read: declares what the command needs, into the batch's `Reads`.
+        sweep: says what is to be changed, or raises `Rejected`; changes nothing itself.
+        tell: gives what happened, once it is known what the sweep changed.
+    """
+
+    read: Callable[[Any, Reads], None]
+    sweep: Callable[[State, Any, Given], Sweep]
+    tell: Callable[[Any, Given, Swept], Sequence[Event]]
+
+
+RULES: Final[Mapping[type[Command], Rule | SweepRule]] = {
     RegisterUser: Rule(users.read_for_register_user, users.register_user),
     CreateSquad: Rule(squads.read_for_create_squad, squads.create_squad),
     TransferSquadOwnership: Rule(squads.read_for_transfer_squad_ownership, squads.transfer_squad_ownership),
     CreateProject: Rule(projects.read_for_create_project, projects.create_project),
     CreateTask: Rule(tasks.read_for_create_task, tasks.create_task),
     CompleteTask: Rule(tasks.read_for_complete_task, tasks.complete_task),
+    CompleteProjectTasks: SweepRule(
+        tasks.read_for_complete_project_tasks, tasks.sweep_project_tasks, tasks.tell_project_tasks_completed
+    ),
 }

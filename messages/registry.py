@@ -69,6 +69,7 @@ COMMANDS: Final[Mapping[str, MessageType]] = {
         _command("squad.create-project.v1", commands.CreateProject),
         _command("squad.create-task.v1", commands.CreateTask),
         _command("squad.complete-task.v1", commands.CompleteTask),
+        _command("squad.complete-project-tasks.v1", commands.CompleteProjectTasks),
     )
 }
 
@@ -81,6 +82,7 @@ EVENTS: Final[Mapping[type[Any], MessageType]] = {
         _event("squad.project-created.v1", events.ProjectCreated),
         _event("squad.task-created.v1", events.TaskCreated),
         _event("squad.task-completed.v1", events.TaskCompleted),
+        _event("squad.project-tasks-completed.v1", events.ProjectTasksCompleted),
     )
 }
 

@@ -17,6 +17,7 @@ from messages.codec import Limits
 from tests.making import TOPIC, FakeRecord, batch
 
 GROUP = "tests"
+STATE = ("users", "squads", "squad_members", "projects", "tasks")
 TOPICS = Topics(events="squad.events", outcomes="squad.outcomes", dead_letters="squad.dead-letters")
 
 
@@ -63,6 +64,21 @@ class Bench:
     async def outcomes(self) -> list[dict[str, Any]]:
         """Give the outcomes' data, in order."""
         return [each["data"] for each in await self.outbox(TOPICS.outcomes)]
+
+    async def snapshot(self) -> tuple[Any, ...]:
+        """Give all that commands can change or cause, places in the log aside."""
+        tables = [await self.rows(f"SELECT * FROM {table} ORDER BY 1") for table in STATE]
+        inbox = await self.rows("SELECT command_id, outcome, outcome_body FROM inbox ORDER BY command_id")
+        messages = [
+            {name: each[name] for name in ("id", "key", "type", "sequence", "body")}
+            for each in await self.outbox() + await self.outbox(TOPICS.outcomes)
+        ]
+        return tables, inbox, messages
+
+    async def forget(self) -> None:
+        """Empty every table that `snapshot` looks at."""
+        async with self.database.transaction() as session:
+            await session.execute(text(f"TRUNCATE {', '.join(STATE)}, inbox, outbox CASCADE"))
 
 
 class StatementCounter:

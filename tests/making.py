@@ -47,6 +47,10 @@ def complete_task(squad_id: str, task_id: str) -> commands.CompleteTask:
     return commands.CompleteTask(squad_id=squad_id, task_id=task_id)
 
 
+def complete_project_tasks(squad_id: str, project_id: str) -> commands.CompleteProjectTasks:
+    return commands.CompleteProjectTasks(squad_id=squad_id, project_id=project_id)
+
+
 @dataclass(slots=True)
 class FakeRecord:
     """A record that never was on a broker; the processor sees no difference."""

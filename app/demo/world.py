@@ -20,7 +20,8 @@ class Squad:
     id: str
     owner: str
     projects: list[str] = field(default_factory=list)
-    open_tasks: list[str] = field(default_factory=list)
+    open_tasks: list[tuple[str, str]] = field(default_factory=list)
+    """Each with its project."""
     done_tasks: list[str] = field(default_factory=list)
 
 
@@ -67,8 +68,15 @@ class World:
 
     def valid(self) -> commands.Command:
         """Ask for something in a squad that will be applied; users must be registered, and applied, before."""
-        asks = (self._create_squad, self._create_project, self.create_task, self._complete_task, self._transfer)
-        return self._chance.choices(asks, weights=(14, 12, 44, 22, 8))[0]()
+        asks = {
+            self._create_squad: 14,
+            self._create_project: 12,
+            self.create_task: 44,
+            self._complete_task: 20,
+            self._complete_project_tasks: 2,
+            self._transfer: 8,
+        }
+        return self._chance.choices(tuple(asks), weights=tuple(asks.values()))[0]()
 
     def refused(self) -> tuple[commands.Command, Code]:
         """Ask for something that a rule refuses; the rules take turns."""
@@ -82,11 +90,11 @@ class World:
         squad = self._squad_with(lambda each: bool(each.projects))
         if squad is None:
             return self._create_project()
-        task_id = self.new_id()
-        squad.open_tasks.append(task_id)
+        task_id, project_id = self.new_id(), self._chance.choice(squad.projects)
+        squad.open_tasks.append((task_id, project_id))
         return commands.CreateTask(
             squad_id=squad.id,
-            project_id=self._chance.choice(squad.projects),
+            project_id=project_id,
             task_id=task_id,
             title=f"Task {self._chance.randrange(10_000)}",
             priority=self._chance.choice(tuple(Priority)),
@@ -112,9 +120,18 @@ class World:
         squad = self._squad_with(lambda each: bool(each.open_tasks))
         if squad is None:
             return self.create_task()
-        task_id = squad.open_tasks.pop(self._chance.randrange(len(squad.open_tasks)))
+        task_id, _ = squad.open_tasks.pop(self._chance.randrange(len(squad.open_tasks)))
         squad.done_tasks.append(task_id)
         return commands.CompleteTask(squad_id=squad.id, task_id=task_id)
+
+    def _complete_project_tasks(self) -> commands.Command:
+        squad = self._squad_with(lambda each: bool(each.projects))
+        if squad is None:
+            return self._create_project()
+        project_id = self._chance.choice(squad.projects)
+        squad.done_tasks += [task_id for task_id, within in squad.open_tasks if within == project_id]
+        squad.open_tasks = [(task_id, within) for task_id, within in squad.open_tasks if within != project_id]
+        return commands.CompleteProjectTasks(squad_id=squad.id, project_id=project_id)
 
     def _transfer(self) -> commands.Command:
         squad, owner = self._squad_with(lambda _: True), self._user()

@@ -3,13 +3,13 @@
 
 import ast
 import inspect
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from textwrap import dedent
 from types import FunctionType
 from typing import Any
 
 from domain.rejections import Code
+from domain.tables import Rule, SweepRule
 from messages.registry import EVENTS
 
 
@@ -21,10 +21,11 @@ class Causes:
     events: list[type[Any]] = field(default_factory=list)
 
 
-def causes_of(handler: Callable[..., Any]) -> Causes:
-    """Read a handler and what it calls among the handlers' modules."""
+def causes_of(rule: Rule | SweepRule) -> Causes:
+    """Read a rule's functions and what they call among the handlers' modules."""
     causes = Causes()
-    _read(handler, causes)
+    for function in (rule.sweep, rule.tell) if isinstance(rule, SweepRule) else (rule.decide,):
+        _read(function, causes)
     return causes
 
 

@@ -41,7 +41,7 @@ def render_commands() -> str:
 
 
 def _render_command(message: MessageType) -> str:
-    causes = causes_of(RULES[message.form].decide)
+    causes = causes_of(RULES[message.form])
     events = ", ".join(_linked(EVENTS[event]) for event in causes.events) or "none"
     codes = ", ".join(f"`{code}`" for code in causes.codes) or "nothing"
     ends = f"Causes: {events}.\n\nMay be rejected with, in the order of the checks: {codes}."
@@ -54,7 +54,7 @@ def render_events() -> str:
 
 
 def _render_event(message: MessageType) -> str:
-    causing = [command for command in COMMANDS.values() if message.form in causes_of(RULES[command.form].decide).events]
+    causing = [command for command in COMMANDS.values() if message.form in causes_of(RULES[command.form]).events]
     return "\n\n".join([*_head(message), f"Caused by: {', '.join(map(_linked, causing))}."])
 
 
@@ -72,7 +72,7 @@ BY_HEADER = {
 
 def render_codes() -> str:
     """Give every rejection code: whether a new attempt can succeed, and who raises it."""
-    raised = {name: causes_of(RULES[message.form].decide).codes for name, message in COMMANDS.items()}
+    raised = {name: causes_of(RULES[message.form]).codes for name, message in COMMANDS.items()}
     rows = [
         (
             f"`{code}`",

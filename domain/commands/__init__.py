@@ -2,13 +2,22 @@
 
 from domain.commands.projects import CreateProject
 from domain.commands.squads import CreateSquad, TransferSquadOwnership
-from domain.commands.tasks import CompleteTask, CreateTask
+from domain.commands.tasks import CompleteProjectTasks, CompleteTask, CreateTask
 from domain.commands.users import RegisterUser
 
-Command = RegisterUser | CreateSquad | TransferSquadOwnership | CreateProject | CreateTask | CompleteTask
+Command = (
+    RegisterUser
+    | CreateSquad
+    | TransferSquadOwnership
+    | CreateProject
+    | CreateTask
+    | CompleteTask
+    | CompleteProjectTasks
+)
 
 __all__ = [
     "Command",
+    "CompleteProjectTasks",
     "CompleteTask",
     "CreateProject",
     "CreateSquad",

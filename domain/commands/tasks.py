@@ -21,3 +21,10 @@ class CompleteTask(OfSquad):
     """Mark a pending or started task as done."""
 
     task_id: TaskId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteProjectTasks(OfSquad):
+    """Mark every pending or started task of a project as done, however many there are."""
+
+    project_id: ProjectId

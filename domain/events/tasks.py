@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
+
+from annotated_types import Ge, Len
 
 from domain.streams import OfSquad
+from domain.sweeps import MAX_IDS
 from domain.values import Priority, ProjectId, TaskId, Title
 
 
@@ -24,3 +28,13 @@ class TaskCompleted(OfSquad):
     project_id: ProjectId
     task_id: TaskId
     completed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectTasksCompleted(OfSquad):
+    """All open tasks of a project are done; where there were more than 1,000, only their number is told."""
+
+    project_id: ProjectId
+    count: Annotated[int, Ge(1)]
+    completed_at: datetime
+    task_ids: Annotated[tuple[TaskId, ...], Len(1, MAX_IDS)] | None = None

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from typing import Final
 
-from domain.commands import CompleteTask, CreateTask
-from domain.events import Event, TaskCompleted, TaskCreated
+from domain.commands import CompleteProjectTasks, CompleteTask, CreateTask
+from domain.events import Event, ProjectTasksCompleted, TaskCompleted, TaskCreated
 from domain.given import Given
 from domain.handlers.projects import find_project
 from domain.handlers.squads import find_squad
 from domain.reads import Reads
 from domain.rejections import Code, Rejected
 from domain.state import State, Task
+from domain.sweeps import CompleteOpenTasks, Sweep, Swept
 from domain.values import ProjectStatus, SquadId, TaskId, TaskStatus
 
 OPEN: Final = frozenset({TaskStatus.PENDING, TaskStatus.IN_PROGRESS})
@@ -79,3 +80,31 @@ def complete_task(state: State, command: CompleteTask, given: Given) -> Sequence
     task.status = TaskStatus.COMPLETED
     task.completed_at = given.now
     return [TaskCompleted(squad_id=squad.id, project_id=task.project_id, task_id=task.id, completed_at=given.now)]
+
+
+def read_for_complete_project_tasks(command: CompleteProjectTasks, reads: Reads) -> None:
+    """The squad and the project; of its tasks only the database knows."""
+    reads.squad_to_change(command.squad_id)
+    reads.projects.add(command.project_id)
+
+
+def sweep_project_tasks(state: State, command: CompleteProjectTasks, given: Given) -> Sweep:
+    """The open tasks of a project of this squad; the time is the command's."""
+    squad = find_squad(state, command.squad_id)
+    project = find_project(state, squad.id, command.project_id)
+    return CompleteOpenTasks(project_id=project.id, completed_at=given.now)
+
+
+def tell_project_tasks_completed(command: CompleteProjectTasks, given: Given, swept: Swept) -> Sequence[Event]:
+    """One event, however many tasks; none, where none was open."""
+    if swept.count == 0:
+        return []
+    return [
+        ProjectTasksCompleted(
+            squad_id=command.squad_id,
+            project_id=command.project_id,
+            count=swept.count,
+            completed_at=given.now,
+            task_ids=swept.ids,
+        )
+    ]

@@ -25,6 +25,7 @@ EXAMPLES: dict[str, Any] = {
         squad_id=SQUAD, project_id=PROJECT, task_id=TASK, title="Write", priority=Priority.HIGH
     ),
     "squad.complete-task.v1": commands.CompleteTask(squad_id=SQUAD, task_id=TASK),
+    "squad.complete-project-tasks.v1": commands.CompleteProjectTasks(squad_id=SQUAD, project_id=PROJECT),
     "user.registered.v1": events.UserRegistered(user_id=USER, plan_tier=PlanTier.FREE, registered_at=NOON),
     "squad.created.v1": events.SquadCreated(
         squad_id=SQUAD,
@@ -42,6 +43,9 @@ EXAMPLES: dict[str, Any] = {
     ),
     "squad.task-completed.v1": events.TaskCompleted(
         squad_id=SQUAD, project_id=PROJECT, task_id=TASK, completed_at=NOON
+    ),
+    "squad.project-tasks-completed.v1": events.ProjectTasksCompleted(
+        squad_id=SQUAD, project_id=PROJECT, count=1, completed_at=NOON, task_ids=(TASK,)
     ),
     "squad.command-outcome.v1": CommandOutcome(
         source="/tests",

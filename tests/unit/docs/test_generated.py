@@ -8,8 +8,9 @@ import pytest
 
 from docs import generate
 from docs.parts.causes import causes_of
-from domain.handlers import squads
+from domain.commands import TransferSquadOwnership
 from domain.rejections import Code
+from domain.tables import RULES
 
 PAGES = generate.pages()
 
@@ -52,7 +53,7 @@ def test_an_unknown_part_is_an_error() -> None:
 
 
 def test_codes_of_a_handler_are_found_through_what_it_calls() -> None:
-    causes = causes_of(squads.transfer_squad_ownership)
+    causes = causes_of(RULES[TransferSquadOwnership])
 
     assert causes.codes == [Code.SQUAD_NOT_FOUND, Code.SAME_OWNER, Code.USER_NOT_FOUND, Code.USER_INACTIVE]
     assert [event.__name__ for event in causes.events] == ["SquadOwnershipTransferred"]

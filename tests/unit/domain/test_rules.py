@@ -5,12 +5,21 @@ from functools import partial
 import pytest
 
 from domain import commands
-from domain.events import NewMember, SquadCreated, SquadOwnershipTransferred, TaskCompleted, TaskCreated, UserRegistered
+from domain.events import (
+    NewMember,
+    ProjectTasksCompleted,
+    SquadCreated,
+    SquadOwnershipTransferred,
+    TaskCompleted,
+    TaskCreated,
+    UserRegistered,
+)
 from domain.given import Given
 from domain.reads import Reads
 from domain.rejections import Code, Rejected
 from domain.state import Project, State
-from domain.tables import RULES
+from domain.sweeps import CompleteOpenTasks, Swept
+from domain.tables import RULES, Rule, SweepRule
 from domain.values import PlanTier, Priority, ProjectStatus, TaskStatus, email_key
 from messages import ids
 from tests import making
@@ -18,7 +27,9 @@ from tests.making import NOON, new_id
 
 
 def decide(state: State, command: commands.Command):
-    return RULES[type(command)].decide(state, command, Given(NOON, partial(ids.derive, "/tests", "1")))
+    rule, given = RULES[type(command)], Given(NOON, partial(ids.derive, "/tests", "1"))
+    assert isinstance(rule, Rule)
+    return rule.decide(state, command, given)
 
 
 def refused(state: State, command: commands.Command) -> Code:
@@ -183,12 +194,13 @@ def test_every_command_declares_the_root_of_its_own_stream():
         making.create_project(one),
         making.create_task(one, two),
         making.complete_task(one, two),
+        making.complete_project_tasks(one, two),
     ):
         reads = Reads()
         RULES[type(command)].read(command, reads)
         roots = reads.users if command.stream_kind == "user" else reads.squads
         assert roots[command.stream_id], f"{type(command).__name__} must lock its stream for change"
-    assert len(RULES) == 6, "extend the list above"
+    assert len(RULES) == 7, "extend the list above"
 
 
 def test_a_root_read_and_changed_in_one_batch_is_locked_for_change():
@@ -201,3 +213,53 @@ def test_a_root_read_and_changed_in_one_batch_is_locked_for_change():
     reads.user_to_read(user_id)
     reads.user_to_change(user_id)
     assert reads.users == {user_id: True}
+
+
+def _sweep_rule() -> SweepRule:
+    rule = RULES[commands.CompleteProjectTasks]
+    assert isinstance(rule, SweepRule)
+    return rule
+
+
+def test_completing_a_projects_tasks_asks_for_a_sweep_and_changes_nothing_itself():
+    state, squad_id, project_id = State(), new_id(), new_id()
+    owner = new_id()
+    decide(state, making.register_user(owner))
+    decide(state, making.create_squad(owner, squad_id))
+    decide(state, making.create_project(squad_id, project_id))
+    decide(state, making.create_task(squad_id, project_id, task_id := new_id()))
+    command = making.complete_project_tasks(squad_id, project_id)
+
+    sweep = _sweep_rule().sweep(state, command, Given(NOON, lambda *_: ""))
+
+    assert sweep == CompleteOpenTasks(project_id=project_id, completed_at=NOON)
+    assert state.tasks[task_id].status == "pending"
+
+
+def test_a_sweep_of_another_squads_project_is_refused():
+    state, owner, squad_id = State(), new_id(), new_id()
+    decide(state, making.register_user(owner))
+    decide(state, making.create_squad(owner, squad_id))
+    decide(state, making.create_squad(owner, other := new_id()))
+    decide(state, making.create_project(other, project_id := new_id()))
+
+    with pytest.raises(Rejected) as refused:
+        _sweep_rule().sweep(state, making.complete_project_tasks(squad_id, project_id), Given(NOON, lambda *_: ""))
+    assert refused.value.code is Code.PROJECT_NOT_FOUND
+
+
+@pytest.mark.parametrize(("count", "ids"), [(2, (new_id(), new_id())), (1_001, None)])
+def test_a_sweep_is_told_by_one_event(count, ids):
+    command = making.complete_project_tasks(new_id(), new_id())
+
+    [event] = _sweep_rule().tell(command, Given(NOON, lambda *_: ""), Swept(count=count, ids=ids))
+
+    assert event == ProjectTasksCompleted(
+        squad_id=command.squad_id, project_id=command.project_id, count=count, completed_at=NOON, task_ids=ids
+    )
+
+
+def test_a_sweep_that_found_nothing_causes_no_event():
+    command = making.complete_project_tasks(new_id(), new_id())
+
+    assert _sweep_rule().tell(command, Given(NOON, lambda *_: ""), Swept(count=0, ids=())) == []

@@ -1,0 +1,191 @@
+"""Commands that change rows nobody loaded end a segment of their batch; batching still makes no difference."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from db.sweep import COMPLETE_OPEN_TASKS
+from domain.commands import Command
+from domain.sweeps import MAX_IDS
+from tests import making
+from tests.applying import Bench, StatementCounter
+from tests.making import NOON, new_id, record
+
+SWEEP_STATEMENTS = 6
+"""What one sweep may add to a batch: inserts and updates of squads and tasks so far, the sweep, its tasks again; and an
+insert of projects."""
+
+
+def commands_around_sweeps(chance: random.Random, *, number: int, sweeps: int):
+    """Give commands on few tasks of few projects in any order, sweeps among them; many are refused, which is an answer.
+
+    Returns:
+        What they need, to be applied before; and the commands.
+    """
+    user = new_id()
+    squads = [new_id() for _ in range(3)]
+    projects = [(squad, new_id()) for squad in squads for _ in range(2)]
+    tasks = [(*chance.choice(projects), new_id()) for _ in range(max(10, number // 4))]
+    given = [making.register_user(user), *(making.create_squad(user, squad) for squad in squads)]
+    given += [making.create_project(squad, project) for squad, project in projects]
+    kinds: tuple[Callable[[Any], Command], ...] = (
+        lambda task: making.create_task(*task),
+        lambda task: making.complete_task(task[0], task[2]),
+        lambda task: making.transfer(task[0], user),
+    )
+    asked = [chance.choices(kinds, (5, 4, 1))[0](chance.choice(tasks)) for _ in range(number - sweeps)]
+    asked += [making.complete_project_tasks(*chance.choice(projects)) for _ in range(sweeps)]
+    chance.shuffle(asked)
+    return given, asked
+
+
+async def apply_both_ways(bench: Bench, given, asked):
+    """Give what is there after the commands were applied one by one, and after they were one batch."""
+    records = [record(command, command_id=str(number)) for number, command in enumerate([*given, *asked])]
+    first = records[: len(given)]
+    await bench.apply(*first)
+    for each in records[len(given) :]:
+        await bench.apply(each)
+    one_by_one = await bench.snapshot()
+    await bench.forget()
+    await bench.apply(*first)
+    await bench.apply(*records[len(given) :])
+    return one_by_one, await bench.snapshot()
+
+
+async def test_ten_sweeps_in_a_batch_of_500_do_what_they_do_one_by_one(bench):
+    given, asked = commands_around_sweeps(random.Random(1), number=500, sweeps=10)
+
+    one_by_one, at_once = await apply_both_ways(bench, given, asked)
+
+    assert at_once == one_by_one
+    kinds = Counter(each["type"] for each in await bench.outbox())
+    assert kinds["squad.project-tasks-completed.v1"] >= 5
+    assert kinds["squad.task-completed.v1"] >= 20
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_sweeps_among_commands_on_the_same_tasks_come_out_the_same_in_any_order(bench, seed):
+    given, asked = commands_around_sweeps(random.Random(100 + seed), number=30, sweeps=5)
+
+    one_by_one, at_once = await apply_both_ways(bench, given, asked)
+
+    assert at_once == one_by_one
+
+
+async def test_a_sweep_sees_what_the_batch_decided_before_it_and_is_seen_by_what_comes_after(bench):
+    user, squad, project, task = (new_id() for _ in range(4))
+
+    counts = await bench.apply(
+        record(making.register_user(user)),
+        record(making.create_squad(user, squad)),
+        record(making.create_project(squad, project)),
+        record(making.create_task(squad, project, task)),
+        record(making.complete_project_tasks(squad, project)),
+        record(making.complete_task(squad, task)),
+        record(making.create_task(squad, project, later := new_id())),
+    )
+
+    assert counts["applied"] == 6
+    assert counts["rejected: task-not-open"] == 1
+    assert sorted(await bench.rows("SELECT id::text, status, completed_at FROM tasks")) == sorted(
+        [(task, "completed", NOON), (later, "pending", None)]
+    )
+    [event] = [each for each in await bench.outbox() if each["type"] == "squad.project-tasks-completed.v1"]
+    assert event["data"] | {"completed_at": None} == {
+        "squad_id": squad,
+        "project_id": project,
+        "count": 1,
+        "completed_at": None,
+        "task_ids": [task],
+    }
+    assert event["sequence"] == 4
+
+
+async def test_nothing_to_complete_is_applied_without_an_event(bench):
+    user, squad, project = (new_id() for _ in range(3))
+    await bench.apply(record(making.register_user(user)), record(making.create_squad(user, squad)))
+    await bench.apply(record(making.create_project(squad, project)))
+
+    counts = await bench.apply(record(making.complete_project_tasks(squad, project)))
+
+    assert counts == Counter({"applied": 1, "outcome": 1})
+    assert (await bench.outcomes())[-1]["version"] == 2
+    assert await bench.rows("SELECT version FROM squads") == [(2,)]
+
+
+async def test_a_repeated_sweep_is_a_duplicate_and_changes_nothing_again(bench):
+    user, squad, project = (new_id() for _ in range(3))
+    sweep = record(making.complete_project_tasks(squad, project), command_id="sweep")
+    await bench.apply(record(making.register_user(user)), record(making.create_squad(user, squad)))
+    await bench.apply(record(making.create_project(squad, project)), sweep)
+    await bench.apply(record(making.create_task(squad, project)))
+
+    counts = await bench.apply(record(making.complete_project_tasks(squad, project), command_id="sweep"))
+
+    assert counts == Counter({"duplicate": 1, "outcome": 1})
+    assert await bench.rows("SELECT status FROM tasks") == [("pending",)]
+
+
+async def test_more_tasks_than_an_event_may_name_are_counted(bench):
+    user, squad, project = (new_id() for _ in range(3))
+    await bench.apply(record(making.register_user(user)), record(making.create_squad(user, squad)))
+    await bench.apply(record(making.create_project(squad, project)))
+    async with bench.database.transaction() as session:
+        await session.execute(
+            text(
+                "INSERT INTO tasks (id, squad_id, project_id, title, status, priority, created_at)"
+                " SELECT gen_random_uuid(), CAST(:squad AS uuid), CAST(:project AS uuid), 'T',"
+                " CASE n % 2 WHEN 0 THEN 'pending' ELSE 'in_progress' END, 'normal', now()"
+                " FROM generate_series(1, CAST(:count AS integer)) n"
+            ),
+            {"squad": squad, "project": project, "count": MAX_IDS + 1},
+        )
+
+    await bench.apply(record(making.complete_project_tasks(squad, project)))
+
+    event = (await bench.outbox())[-1]["data"]
+    assert event["count"] == MAX_IDS + 1
+    assert "task_ids" not in event
+    assert await bench.rows("SELECT DISTINCT status FROM tasks") == [("completed",)]
+
+
+async def test_each_sweep_costs_a_fixed_number_of_statements(bench):
+    user, squad, project = (new_id() for _ in range(3))
+    await bench.apply(record(making.register_user(user)), record(making.create_squad(user, squad)))
+    await bench.apply(record(making.create_project(squad, project)))
+
+    async def cost(sweeps: int) -> int:
+        asked: list[Command] = [making.create_task(squad, project) for _ in range(50)]
+        for place in range(sweeps):
+            asked.insert(place * 7, making.complete_project_tasks(squad, project))
+        with StatementCounter(bench.database) as counter:
+            await bench.apply(*map(record, asked))
+        return len(counter.statements)
+
+    without = await cost(0)
+    assert await cost(1) <= without + SWEEP_STATEMENTS
+    assert await cost(6) <= without + 6 * SWEEP_STATEMENTS
+
+
+async def test_a_sweep_finds_its_tasks_by_the_project(bench):
+    async with bench.database.transaction() as session:
+        await session.execute(text("SET LOCAL session_replication_role = replica"))
+        await session.execute(
+            text(
+                "INSERT INTO tasks (id, squad_id, project_id, title, status, priority, created_at)"
+                " SELECT gen_random_uuid(), gen_random_uuid(), md5((n / 10)::text)::uuid, 'T', 'pending', 'normal',"
+                " now() FROM generate_series(1, 50000) n"
+            )
+        )
+        await session.execute(text("ANALYZE tasks"))
+        plan = await session.execute(
+            text(f"EXPLAIN {COMPLETE_OPEN_TASKS.text}"), {"project_id": new_id(), "completed_at": NOON}
+        )
+        lines = "\n".join(row[0] for row in plan)
+    assert "ix_tasks_project_id_status" in lines
+    assert "Seq Scan" not in lines
