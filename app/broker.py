@@ -65,12 +65,13 @@ class TopicPlan:
 
 
 def plan_topics(settings: Settings) -> list[TopicPlan]:
-    """Give the topics that the service needs."""
+    """Give the topics that the service needs; without the ones to reply to, its relay would wait for them for ever."""
     return [
         TopicPlan(settings.topic("commands"), log_append_time=not settings.accept_producer_time),
         TopicPlan(settings.topic("events"), log_append_time=False),
         TopicPlan(settings.topic("outcomes"), log_append_time=False),
         TopicPlan(settings.topic("dead-letters"), log_append_time=False),
+        *(TopicPlan(name, log_append_time=False) for name in settings.reply_topics),
     ]
 
 

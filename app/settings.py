@@ -1,13 +1,16 @@
 """Every limit and address, with its unit in its name: the only reader of the environment."""
 
-from typing import Literal
+import json
+from collections.abc import Mapping
+from typing import Final, Literal, get_args
 
-from pydantic import ValidationError, field_validator
+from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.options.consumer import ConsumerOptions
+from app.options.contract import ContractOptions
 from app.options.database import DatabaseOptions
 from app.options.kafka import KafkaOptions
 from app.options.process import ProcessOptions
@@ -15,6 +18,10 @@ from app.options.relay import RelayOptions
 
 PREFIX = "SQUAD_"
 """Of every variable."""
+
+TopicName = Literal["commands", "events", "outcomes", "dead-letters"]
+TOPICS: Final[tuple[TopicName, ...]] = get_args(TopicName)
+"""The service's own topics, without their prefix."""
 
 DEAD_LETTER_EXTRA_BYTES = 16_384
 """What the key and the headers that say why can add to a published dead letter."""
@@ -24,7 +31,9 @@ class SettingsError(Exception):
     """A setting is missing or malformed; the message names each and what is wrong."""
 
 
-class Settings(ProcessOptions, RelayOptions, ConsumerOptions, KafkaOptions, DatabaseOptions, BaseSettings):
+class Settings(
+    ProcessOptions, RelayOptions, ConsumerOptions, ContractOptions, KafkaOptions, DatabaseOptions, BaseSettings
+):
     """What an operator can set; each field is the environment variable `SQUAD_` + its name in upper case."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -43,11 +52,6 @@ class Settings(ProcessOptions, RelayOptions, ConsumerOptions, KafkaOptions, Data
             raise SettingsError("; ".join(faults) or str(error)) from None
         settings.check()
         return settings
-
-    @field_validator("command_sources", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
 
     def check(self) -> None:
         """See that settings fit each other.
@@ -74,8 +78,11 @@ class Settings(ProcessOptions, RelayOptions, ConsumerOptions, KafkaOptions, Data
             )
         if self.database_pool_size < self.lanes + 2:
             raise SettingsError(f"{variable('database_pool_size')}: must be at least {variable('lanes')} + 2")
+        own = {self.topic(name) for name in TOPICS}
+        if not own.isdisjoint(self.reply_topics):
+            raise SettingsError(f"{variable('reply_topics')}: the service's own topics are none to reply to")
 
-    def topic(self, name: Literal["commands", "events", "outcomes", "dead-letters"]) -> str:
+    def topic(self, name: TopicName) -> str:
         """Give a topic's full name."""
         return self.topic_prefix + name
 
@@ -89,6 +96,8 @@ def masked(field: str, value: object) -> str:
     """Give a setting as it may be shown: a URL without its password."""
     if field == "database_url":
         return make_url(str(value)).render_as_string(hide_password=True)
+    if isinstance(value, Mapping):
+        return json.dumps(value)
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

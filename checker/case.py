@@ -1,5 +1,6 @@
 """The evidence with its cross-references, each worked out once."""
 
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from functools import cached_property
@@ -12,6 +13,9 @@ from messages.refusals import Reason, RefusedError
 EVENT_ID: Final = "ce_id"
 LETTER_ID: Final = "dead-letter-id"
 """Which header names a message: a dead letter keeps the headers of the record that it was, `ce_id` too."""
+
+_NO_LIMITS: Final = codec.Limits(json_depth=sys.maxsize)
+"""What was too large has a dead letter that says so."""
 
 
 class Published:
@@ -54,7 +58,8 @@ class Case:
         self.events = Published(evidence.events, rows.pop(evidence.events.name, []), EVENT_ID)
         self.outcomes = Published(evidence.outcomes, rows.pop(evidence.outcomes.name, []), EVENT_ID)
         self.dead_letters = Published(evidence.dead_letters, rows.pop(evidence.dead_letters.name, []), LETTER_ID)
-        self.published = (self.events, self.outcomes, self.dead_letters)
+        self.replies = tuple(Published(topic, rows.pop(topic.name, []), EVENT_ID) for topic in evidence.replies)
+        self.published = (self.events, self.outcomes, self.dead_letters, *self.replies)
         self.elsewhere = rows
 
     @cached_property
@@ -68,7 +73,7 @@ class Case:
         found = {}
         for record in self.evidence.commands.records:
             try:
-                envelope, _ = codec.read(record.headers)
+                envelope, _, _ = codec.read(record.headers, record.value, _NO_LIMITS)
             except RefusedError:
                 continue
             found[record.place] = Identity(envelope.source, envelope.id)

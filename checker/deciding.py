@@ -102,6 +102,26 @@ def check_outcomes(case: Case) -> Iterator[Fault]:
             yield Fault(Invariant.OUTCOME_STORED, f"{row.identity}: the body differs from the row")
 
 
+def check_replies(case: Case) -> Iterator[Fault]:
+    """The outcome of a command that named a topic is there too, the same message, and nobody else's is."""
+    for replies in case.replies:
+        wanting = {current_outcome_id(row): row for row in case.tables.inbox if row.reply_to == replies.topic.name}
+        for outcome_id, row in wanting.items():
+            there, record = replies.first.get(outcome_id), case.outcomes.first.get(outcome_id)
+            if there is None:
+                yield Fault(Invariant.REPLIED, f"{row.identity}: no outcome on {replies.topic.name}")
+            elif record is not None and (there.key, there.value, there.headers) != (
+                record.key,
+                record.value,
+                record.headers,
+            ):
+                yield Fault(Invariant.REPLIED, f"{row.identity}: another outcome at {there.place} of its topic")
+        for outcome_id, there in replies.first.items():
+            told = case.outcome_ids.get(outcome_id)
+            if told is None or told.reply_to != replies.topic.name:
+                yield Fault(Invariant.REPLIED, f"{outcome_id} at {there.place} of {replies.topic.name} is nobody's")
+
+
 def check_effects(case: Case) -> Iterator[Fault]:
     """A command has exactly the events that its outcome lists: some when it was applied, else none."""
     causes: dict[str, Identity] = {}
@@ -136,4 +156,12 @@ def check_checkpoints(case: Case) -> Iterator[Fault]:
             yield Fault(Invariant.CHECKPOINT_AT_END, f"partition {partition}: {stored}, past the end {end}")
 
 
-CHECKS = (check_decided, check_letters, check_answers, check_outcomes, check_effects, check_checkpoints)
+CHECKS = (
+    check_decided,
+    check_letters,
+    check_answers,
+    check_outcomes,
+    check_replies,
+    check_effects,
+    check_checkpoints,
+)

@@ -77,6 +77,7 @@ class InboxRow:
     body: bytes
     event_ids: tuple[str, ...]
     place: Place
+    reply_to: str | None = None
 
     @property
     def told(self) -> dict[str, Any]:
@@ -155,7 +156,7 @@ class Tables:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """All that a judgement rests on."""
+    """All that a judgement rests on; `replies` are the topics to which outcomes may go besides."""
 
     history: Sequence[Attempt]
     commands: TopicDump
@@ -163,3 +164,4 @@ class Evidence:
     outcomes: TopicDump
     dead_letters: TopicDump
     tables: Tables
+    replies: Sequence[TopicDump] = ()

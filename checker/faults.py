@@ -15,6 +15,7 @@ class Invariant(StrEnum):
     LETTER_KEPT = "every record that cannot be applied is a dead letter, in the table and on the topic, and no other"
     ANSWERED = "every readable record has an outcome, and every outcome a command"
     OUTCOME_STORED = "the outcome on the topic is the one that the inbox has"
+    REPLIED = "a command's outcome is on the topic that it named for it too, and on no other"
     EFFECT_ONCE = "a command has the events that its outcome lists, and no others"
     CHECKPOINT_AT_END = "the checkpoints stand behind the last commands"
 

@@ -20,6 +20,7 @@ class Scene:
         kafka: arguments for the Kafka client, such as `bootstrap_servers`.
         group: the consumer group whose checkpoints count.
         commands, events, outcomes, dead_letters: full names of its topics.
+        replies: full names of the topics to which outcomes may go besides.
     """
 
     database_url: str
@@ -29,6 +30,7 @@ class Scene:
     events: str
     outcomes: str
     dead_letters: str
+    replies: Sequence[str] = ()
 
 
 async def gather(scene: Scene, history: Sequence[Attempt]) -> Evidence:
@@ -46,7 +48,8 @@ async def gather(scene: Scene, history: Sequence[Attempt]) -> Evidence:
         tables = await read_tables(database.engine, group=scene.group, commands_topic=scene.commands)
     finally:
         await database.close()
-    topics = await read_topics(scene.kafka, [scene.commands, scene.events, scene.outcomes, scene.dead_letters])
+    names = [scene.commands, scene.events, scene.outcomes, scene.dead_letters, *scene.replies]
+    topics = await read_topics(scene.kafka, names)
     return Evidence(
         history=history,
         commands=topics[scene.commands],
@@ -54,4 +57,5 @@ async def gather(scene: Scene, history: Sequence[Attempt]) -> Evidence:
         outcomes=topics[scene.outcomes],
         dead_letters=topics[scene.dead_letters],
         tables=tables,
+        replies=[topics[name] for name in scene.replies],
     )

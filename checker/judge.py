@@ -84,7 +84,7 @@ def judge(evidence: Evidence) -> Verdict:
 def _find_gaps(case: Case) -> Iterator[str]:
     """Say what is missing without which silence proves nothing."""
     evidence = case.evidence
-    for topic in (evidence.commands, evidence.events, evidence.outcomes, evidence.dead_letters):
+    for topic in (evidence.commands, evidence.events, evidence.outcomes, evidence.dead_letters, *evidence.replies):
         for partition, begin in topic.begins.items():
             if begin > 0:
                 yield f"the first {begin} records of {topic.name}[{partition}] are deleted"

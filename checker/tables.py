@@ -65,7 +65,7 @@ def _readable(table: Table, name: str) -> Any:  # noqa: ANN401 - a column or a c
 
 async def _read_inbox(connection: AsyncConnection) -> list[InboxRow]:
     columns = ("source", "command_id", "type", "key", "outcome", "outcome_revision", "outcome_final", "outcome_body")
-    rows = await _fetch(connection, "inbox", (*columns, "event_ids", "partition", "record_offset"))
+    rows = await _fetch(connection, "inbox", (*columns, "event_ids", "partition", "record_offset", "reply_to"))
     return [
         InboxRow(
             identity=Identity(row[0], row[1]),
@@ -77,6 +77,7 @@ async def _read_inbox(connection: AsyncConnection) -> list[InboxRow]:
             body=row[7],
             event_ids=tuple(row[8]),
             place=Place(row[9], row[10]),
+            reply_to=row[11],
         )
         for row in rows
     ]

@@ -37,6 +37,7 @@ class Topics:
 
     Args:
         events, outcomes, dead_letters: names of topics.
+        replies: the topics to which outcomes may go besides, where a command names one.
         source: CloudEvents `source` of our events and outcomes.
         dead_letter_bytes: how much of a dead letter's headers and value is published.
     """
@@ -44,6 +45,7 @@ class Topics:
     events: str
     outcomes: str
     dead_letters: str
+    replies: frozenset[str] = frozenset()
     source: str = "/agent-squad"
     dead_letter_bytes: int = 900_000
 
@@ -196,6 +198,7 @@ class Decisions:
             correlation_id=envelope.correlation_id,
             causation_id=envelope.id,
             traceparent=envelope.traceparent,
+            tracestate=envelope.tracestate,
             dataschema=message_type.dataschema,
             content_type=JSON,
             body=message_type.encode(event),
@@ -226,6 +229,7 @@ class Decisions:
             outcome_body=OUTCOME.encode(outcome),
             decided_at=incoming.now,
             recorded_at=self.recorded_at,
+            reply_to=envelope.reply_to,
         )
         self.known[identity] = known
         self.inbox.append(
@@ -246,14 +250,23 @@ class Decisions:
                 envelope.time,
                 incoming.now,
                 self.recorded_at,
+                known.reply_to,
             )
         )
         self._append_outcome(identity, known)
 
     def _append_outcome(self, identity: Identity, known: Known) -> None:
+        """Publish a command's outcome; the same message goes to the topic that the command named, too."""
         self.counts["outcome"] += 1
+        self._append_outcome_to(self.topics.outcomes, identity, known)
+        # Settings may have changed since it was decided.
+        if known.reply_to is not None and known.reply_to in self.topics.replies:
+            self.counts["reply"] += 1
+            self._append_outcome_to(known.reply_to, identity, known)
+
+    def _append_outcome_to(self, topic: str, identity: Identity, known: Known) -> None:
         self.outbox.append(
-            topic=self.topics.outcomes,
+            topic=topic,
             key=known.key.encode() or None,
             event_id=ids.outcome_id(*identity, known.outcome_revision),
             type=OUTCOME.name,

@@ -1,9 +1,10 @@
 """From records to commands, or to the reason why not; needs no database."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from consumers.permissions import Permissions
 from consumers.records import Record, moment_of
 from domain.commands import Command
 from messages import codec
@@ -37,12 +38,13 @@ class Decoder:
 
     Args:
         limits: what a record may be.
-        allowed_sources: the `source` values that may send commands; empty: any.
+        permissions: who may send what.
     """
 
-    def __init__(self, *, limits: codec.Limits, allowed_sources: Collection[str] = ()) -> None:
+    def __init__(self, *, limits: codec.Limits, permissions: Permissions | None = None) -> None:
         self._limits = limits
-        self._allowed_sources = frozenset(allowed_sources)
+        self._permissions = permissions or Permissions()
+        self._sources_are_bound = not self._permissions.is_open
 
     def decode(self, records: Iterable[Record]) -> list[Incoming]:
         """Read each record; what cannot be read carries its refusal."""
@@ -50,19 +52,23 @@ class Decoder:
 
     def _decode_one(self, record: Record) -> Incoming:
         incoming = Incoming(record, moment_of(record))
+        data = record.value
         try:
             self._limits.check(record.key, record.value, record.headers)
-            envelope, content_type = codec.read(record.headers)
-            if self._allowed_sources and envelope.source not in self._allowed_sources:
-                raise RefusedError(Reason.SOURCE_FORBIDDEN, f"source {envelope.source} may not send commands here")  # noqa: TRY301 - the one way out
+            envelope, content_type, data = codec.read(record.headers, record.value, self._limits)
+            if self._sources_are_bound:
+                self._permissions.check_source(envelope)
             incoming.envelope = envelope
-            command = codec.decode(envelope, content_type, record.value, self._limits)
+            forbidden = None if envelope.reply_to is None else self._permissions.refuse_reply(envelope)
+            command = codec.decode(envelope, content_type, data, self._limits)
             if record.key != command.stream_id.encode():
                 raise RefusedError(Reason.KEY_MISMATCH, f"the record's key is not {command.stream_id}")  # noqa: TRY301 - the one way out
-            incoming.command = command
             incoming.fingerprint = codec.hash_command(envelope, command)
+            if forbidden is not None:
+                raise forbidden
+            incoming.command = command
         except RefusedError as refusal:
             incoming.refusal = refusal
-            if incoming.envelope is not None:
-                incoming.fingerprint = codec.hash_refused(incoming.envelope, record.value)
+            if incoming.envelope is not None and not incoming.fingerprint:
+                incoming.fingerprint = codec.hash_refused(incoming.envelope, data)
         return incoming

@@ -34,6 +34,7 @@ class Known:
     outcome_body: bytes
     decided_at: datetime
     recorded_at: datetime
+    reply_to: str | None
 
 
 ROWS: Final = RowType(
@@ -56,14 +57,16 @@ ROWS: Final = RowType(
         "ce_time",
         "decided_at",
         "recorded_at",
+        "reply_to",
     ),
+    version=2,
 )
 
 # LIMIT 1 keeps each look-up an index scan, whatever the planner believes about the size of the array or the table.
 FIND: Final = text(
     """
     SELECT x.source, x.command_id, i.type, i.key, i.correlation_id, i.payload_hash, i.outcome_revision, i.outcome_body,
-           i.decided_at, i.recorded_at
+           i.decided_at, i.recorded_at, i.reply_to
     FROM unnest(CAST(:sources AS text[]), CAST(:command_ids AS text[])) AS x(source, command_id)
     CROSS JOIN LATERAL (
         SELECT * FROM inbox i WHERE i.source = x.source AND i.command_id = x.command_id LIMIT 1

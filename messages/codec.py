@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from domain.commands import Command
-from messages import binary
+from messages import binary, structured
 from messages.envelope import Envelope, build_envelope
 from messages.refusals import Reason, RefusedError
 from messages.registry import COMMAND_TYPES, COMMANDS
@@ -20,6 +20,8 @@ MAX_FAULTS: Final = 20
 
 MAX_FAULT_CHARACTERS: Final = 200
 """How much of a field's name and fault is told; a name can be as long as the record."""
+
+_EXTENSION: Final = re.compile(r"[a-z0-9]{1,20}")
 
 _NESTING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 
@@ -57,24 +59,28 @@ class Limits:
         if size > self.record_bytes:
             raise RefusedError(Reason.TOO_LARGE, f"a record of {size} bytes, more than {self.record_bytes}")
 
-    def check_depth(self, value: bytes) -> None:
+    def check_depth(self, value: bytes, *, around: int = 0) -> None:
         """Refuse JSON that nests too deep.
+
+        Args:
+            value: the JSON.
+            around: how many levels are not the command's own, but of an envelope around it.
 
         Raises:
             RefusedError: `too-large`.
         """
-        if value.count(b"[") + value.count(b"{") <= self.json_depth:
+        if value.count(b"[") + value.count(b"{") <= self.json_depth + around:
             return
         depth = 0
         for token in _NESTING.finditer(value):
             first = token[0][:1]
             depth += 1 if first in b"[{" else -1 if first in b"]}" else 0
-            if depth > self.json_depth:
+            if depth > self.json_depth + around:
                 raise RefusedError(Reason.TOO_LARGE, f"JSON nested deeper than {self.json_depth}")
 
 
-def decode(envelope: Envelope, content_type: str | None, value: bytes | None, limits: Limits) -> Command:
-    """Read the command from a record's value.
+def decode(envelope: Envelope, content_type: str | None, data: bytes | None, limits: Limits) -> Command:
+    """Read the command from its data.
 
     Raises:
         RefusedError: `unreadable`, `unknown-type`, `invalid-data` or `too-large`.
@@ -84,11 +90,11 @@ def decode(envelope: Envelope, content_type: str | None, value: bytes | None, li
         raise RefusedError(Reason.UNKNOWN_TYPE, f"unknown command type {envelope.type}")
     if not binary.is_json(content_type):
         raise RefusedError(Reason.UNREADABLE, f"content-type {content_type} is not JSON")
-    if value is None:
-        raise RefusedError(Reason.UNREADABLE, "the record has no value")
-    limits.check_depth(value)
+    if data is None:
+        raise RefusedError(Reason.UNREADABLE, "the command has no data")
+    limits.check_depth(data)
     try:
-        command: Command = message_type.decode(value)
+        command: Command = message_type.decode(data)
     except ValidationError as error:
         raise _refusal(envelope.type, error) from None
     return command
@@ -110,9 +116,9 @@ def hash_command(envelope: Envelope, command: Command) -> bytes:
     return _hash(envelope, COMMAND_TYPES[type(command)].encode(command))
 
 
-def hash_refused(envelope: Envelope, value: bytes | None) -> bytes:
-    """Give the same for a record whose data could not be read: its raw bytes count."""
-    return _hash(envelope, value or b"")
+def hash_refused(envelope: Envelope, data: bytes | None) -> bytes:
+    """Give the same for a command that could not be read: the raw bytes of its data count."""
+    return _hash(envelope, data or b"")
 
 
 def _hash(envelope: Envelope, content: bytes) -> bytes:
@@ -120,17 +126,24 @@ def _hash(envelope: Envelope, content: bytes) -> bytes:
     return hashlib.sha256(identity + content).digest()
 
 
-def read(headers: Sequence[tuple[str, bytes | None]]) -> tuple[Envelope, str | None]:
-    """Read a record's envelope and content type.
+def read(
+    headers: Sequence[tuple[str, bytes | None]], value: bytes | None, limits: Limits
+) -> tuple[Envelope, str | None, bytes | None]:
+    """Read a record's envelope, the content type of its data, and its data, in either content mode.
 
     Raises:
-        RefusedError: `unreadable`.
+        RefusedError: `unreadable`, or in structured mode `too-large`.
     """
     attributes = binary.read_attributes(headers)
     content_type = attributes.get("content-type")
-    if content_type is not None and content_type.lower().startswith("application/cloudevents"):
-        raise RefusedError(Reason.UNREADABLE, "structured mode is not accepted: send attributes as ce_ headers")
-    return build_envelope(attributes), content_type
+    # Nearly all records say exactly this, or nothing.
+    if content_type is None or content_type == "application/json" or not structured.is_structured(content_type):
+        return build_envelope(attributes), content_type, value
+    limits.check_depth(value or b"", around=1)
+    inside, content_type, data = structured.read_event(content_type, value)
+    # The transport's trace is the record's own business; all other headers are those of the value, if anything.
+    transport = {name: text for name, text in attributes.items() if name[:4] == "hop-"}
+    return build_envelope(transport | inside), content_type, data
 
 
 def encode_command(
@@ -149,7 +162,13 @@ def encode_command(
         source: who asks, a URI reference.
         time: when it was asked, UTC; a retry repeats it.
         extensions: further attributes, such as `correlationid`.
+
+    Raises:
+        ValueError: an extension has a name that CloudEvents does not allow.
     """
+    for name in extensions or ():
+        if not _EXTENSION.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of an extension: a to z, 0 to 9, at most 20 of them")
     message_type = COMMAND_TYPES[type(command)]
     attributes = {
         "specversion": "1.0",

@@ -4,8 +4,10 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from messages.refusals import Reason, RefusedError
+from messages.trace import read_trace
 
 # Section 5.6. Narrower than ISO 8601, which `datetime.fromisoformat` reads.
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
@@ -27,9 +29,11 @@ class Envelope:
         type: which command.
         time: when it was sent, UTC; a retry repeats it.
         correlation_id: of the whole conversation; the command's own id where the producer gave none.
-        traceparent: W3C trace context of the origin, if any.
+        traceparent: W3C trace context of the origin, if any that is well-formed.
+        tracestate: what vendors add to it, if any.
         expires_at: after which it is not to be applied any more (`expirytime`), if any.
         expected_version: the version that its stream must have (`expectedversion`), if any; 0: it must not exist.
+        reply_to: the topic to which its outcome goes too (`replyto`), if any.
     """
 
     id: str
@@ -37,16 +41,27 @@ class Envelope:
     type: str
     time: datetime
     correlation_id: str
-    traceparent: str | None
+    traceparent: str | None = None
+    tracestate: str | None = None
     expires_at: datetime | None = None
     expected_version: int | None = None
+    reply_to: str | None = None
+
+
+_SELDOM: Final = frozenset(
+    {
+        *("traceparent", "hop-traceparent", "expirytime", "expectedversion", "replyto", "recordedtime"),
+        *("causationid", "partitionkey"),
+    }
+)
 
 
 def build_envelope(attributes: dict[str, str]) -> Envelope:
     """Take the envelope from attributes by their CloudEvents names.
 
     Raises:
-        RefusedError: `unreadable`, when a required attribute is missing, empty, too long or malformed.
+        RefusedError: `unreadable`, when a required attribute is missing, or one that we read is empty, too long or
+            malformed.
     """
     if attributes.get("specversion") != "1.0":
         raise RefusedError(Reason.UNREADABLE, "ce_specversion must be 1.0")
@@ -56,20 +71,35 @@ def build_envelope(attributes: dict[str, str]) -> Envelope:
         source=_required(attributes, "source"),
         type=_required(attributes, "type"),
         time=parse_time(_required(attributes, "time")),
-        correlation_id=_bounded("correlationid", attributes.get("correlationid") or command_id),
-        traceparent=_bounded("traceparent", attributes["traceparent"]) if "traceparent" in attributes else None,
+        correlation_id=_required(attributes, "correlationid") if "correlationid" in attributes else command_id,
     )
+    # Five attributes are all that most commands have, or six; subject and dataschema are not read.
+    if not _SELDOM.isdisjoint(attributes):
+        _add_seldom(envelope, attributes)
+    return envelope
+
+
+def _add_seldom(envelope: Envelope, attributes: dict[str, str]) -> None:
+    """Read what few commands have; causation, recorded time and partition key are checked, but not used."""
+    envelope.traceparent, envelope.tracestate = read_trace(attributes)
     if "expirytime" in attributes:
         envelope.expires_at = parse_time(attributes["expirytime"], "ce_expirytime")
     if "expectedversion" in attributes:
         envelope.expected_version = _version(attributes["expectedversion"])
-    return envelope
+    if "replyto" in attributes:
+        envelope.reply_to = _required(attributes, "replyto")
+    if "recordedtime" in attributes:
+        parse_time(attributes["recordedtime"], "ce_recordedtime")
+    if "causationid" in attributes:
+        _required(attributes, "causationid")
+    if "partitionkey" in attributes:
+        _required(attributes, "partitionkey")
 
 
 def _required(attributes: dict[str, str], name: str) -> str:
     value = attributes.get(name)
     if not value:
-        raise RefusedError(Reason.UNREADABLE, f"ce_{name} is required")
+        raise RefusedError(Reason.UNREADABLE, f"ce_{name} is {'missing' if value is None else 'empty'}")
     return _bounded(name, value)
 
 

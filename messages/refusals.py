@@ -16,6 +16,7 @@ class Reason(StrEnum):
     KEY_MISMATCH = "key-mismatch"
     ID_CONFLICT = "id-conflict"
     SOURCE_FORBIDDEN = "source-forbidden"
+    REPLY_FORBIDDEN = "reply-forbidden"
     TOO_LARGE = "too-large"
 
 

@@ -1,5 +1,6 @@
 """Adding to the outbox: buffered while a batch is decided, written by one statement after its last state write."""
 
+import json
 from datetime import datetime
 from typing import Any, Final
 
@@ -25,10 +26,12 @@ ROWS: Final = RowType(
         "traceparent",
         "dataschema",
         "content_type",
+        "extensions",
         "header_names",
         "header_values",
         "body",
     ),
+    version=2,
 )
 
 
@@ -60,6 +63,7 @@ class Outbox:
         correlation_id: str | None = None,
         causation_id: str | None = None,
         traceparent: str | None = None,
+        tracestate: str | None = None,
         dataschema: str | None = None,
         content_type: str | None = None,
         body: bytes | None = None,
@@ -72,7 +76,7 @@ class Outbox:
             event_id, type, source, time, dataschema: CloudEvents attributes; `event_id` is UUID text.
             recorded_at: when it was first written, usually the transaction's own time; repeats keep it.
             sequence: its number in its stream, for events.
-            correlation_id, causation_id, traceparent: where it comes from.
+            correlation_id, causation_id, traceparent, tracestate: where it comes from.
             content_type: of the body.
             body: the encoded bytes as they will be sent.
         """
@@ -92,6 +96,7 @@ class Outbox:
                 traceparent,
                 dataschema,
                 content_type,
+                None if tracestate is None else json.dumps({"tracestate": tracestate}),
                 None,
                 None,
                 body,
@@ -113,7 +118,7 @@ class Outbox:
     ) -> None:
         """Add a record that is published with exactly these headers, such as a dead letter."""
         names, values = [name for name, _ in headers], [value for _, value in headers]
-        attributes = (None,) * 5
+        attributes = (None,) * 6
         self.rows.append(
             (
                 recorded_at,

@@ -68,7 +68,7 @@ class Record(NamedTuple):
             origin = traceparent.encode()
             headers += (("ce_traceparent", origin), ("traceparent", origin))
         if extensions is not None:
-            headers += ((f"ce_{name}", _text(value)) for name, value in sorted(json.loads(extensions).items()))
+            headers += _extended(json.loads(extensions))
         return headers
 
 
@@ -92,6 +92,14 @@ def _shared(kind: str, source: str, dataschema: str | None, content_type: str | 
     if content_type is not None:
         headers.append(("content-type", content_type.encode()))
     return tuple(headers)
+
+
+def _extended(extensions: dict[str, object]) -> Headers:
+    """The headers of extensions that seldom are there; the trace is told to the transport too, like its parent."""
+    headers: Headers = [(f"ce_{name}", _text(value)) for name, value in sorted(extensions.items())]
+    if "tracestate" in extensions:
+        headers.append(("tracestate", _text(extensions["tracestate"])))
+    return headers
 
 
 def _text(value: object) -> bytes:

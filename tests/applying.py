@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import Any, Self
 
 from sqlalchemy import event, text
@@ -10,6 +11,7 @@ from sqlalchemy import event, text
 from consumers import checkpoints
 from consumers.decide import Topics
 from consumers.decode import Decoder
+from consumers.permissions import Permissions
 from consumers.processor import Processor
 from consumers.records import Batch, Partition
 from db.database import Database
@@ -21,16 +23,23 @@ STATE = ("users", "squads", "squad_members", "projects", "tasks")
 TOPICS = Topics(events="squad.events", outcomes="squad.outcomes", dead_letters="squad.dead-letters")
 
 
-def build_processor(database: Database, **decoder: Any) -> Processor:
-    return Processor(database=database, group=GROUP, topics=TOPICS, decoder=Decoder(limits=Limits(), **decoder))
+def build_processor(database: Database, *, replies: Collection[str] = (), **decoder: Any) -> Processor:
+    """Build a processor; `replies` are the topics to which outcomes may go besides."""
+    permissions = decoder.pop("permissions", None) or Permissions(reply_topics=replies)
+    return Processor(
+        database=database,
+        group=GROUP,
+        topics=replace(TOPICS, replies=frozenset(replies)),
+        decoder=Decoder(limits=Limits(), permissions=permissions, **decoder),
+    )
 
 
 class Bench:
     """A consumer without Kafka: records get offsets one after another, in partitions of their own."""
 
-    def __init__(self, database: Database, **decoder: Any) -> None:
+    def __init__(self, database: Database, **settings: Any) -> None:
         self.database = database
-        self.processor = build_processor(database, **decoder)
+        self.processor = build_processor(database, **settings)
         self.next_offsets: dict[int, int] = {}
 
     async def apply(self, *records: FakeRecord, partition: int = 0) -> Counter[str]:

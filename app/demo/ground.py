@@ -65,6 +65,7 @@ def scene_of(settings: Settings) -> Scene:
         events=settings.topic("events"),
         outcomes=settings.topic("outcomes"),
         dead_letters=settings.topic("dead-letters"),
+        replies=settings.reply_topics,
     )
 
 

@@ -3,7 +3,6 @@
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
-from pydantic_settings import NoDecode
 
 
 class ConsumerOptions(BaseModel):
@@ -13,11 +12,6 @@ class ConsumerOptions(BaseModel):
     event_source: Annotated[str, Field(min_length=1, description="CloudEvents `source` of events and outcomes.")] = (
         "/agent-squad"
     )
-    command_sources: Annotated[
-        tuple[str, ...],
-        NoDecode,
-        Field(description="The `source` values that may send commands, separated by commas; empty: any."),
-    ] = ()
     first_start: Annotated[
         Literal["earliest", "latest"], Field(description="Where a group without checkpoints begins.")
     ] = "earliest"

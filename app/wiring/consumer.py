@@ -8,6 +8,7 @@ from app.wiring.parts import Process
 from consumers.consumer import Consumer
 from consumers.decide import Topics
 from consumers.decode import Decoder
+from consumers.permissions import Permissions
 from consumers.processor import Processor
 from consumers.source import Source
 from db.database import Database
@@ -36,6 +37,7 @@ def build_topics(settings: Settings) -> Topics:
         events=settings.topic("events"),
         outcomes=settings.topic("outcomes"),
         dead_letters=settings.topic("dead-letters"),
+        replies=frozenset(settings.reply_topics),
         source=settings.event_source,
         dead_letter_bytes=settings.dead_letter_max_bytes,
     )
@@ -53,7 +55,10 @@ def build_processor(settings: Settings, database: Database) -> Processor:
         database=database,
         group=settings.consumer_group,
         topics=build_topics(settings),
-        decoder=Decoder(limits=limits, allowed_sources=settings.command_sources),
+        decoder=Decoder(
+            limits=limits,
+            permissions=Permissions(sources=settings.command_sources, reply_topics=settings.reply_topics),
+        ),
     )
 
 

@@ -46,6 +46,7 @@ class InboxCommand(Base):
     ce_time: Mapped[Moment]
     decided_at: Mapped[Moment] = mapped_column(comment="the record's Kafka time, by which it was decided")
     recorded_at: Mapped[Moment] = mapped_column(comment="when the transaction that decided it began")
+    reply_to: Mapped[str | None] = mapped_column(Text, comment="the topic to which its outcome goes too")
 
 
 class InboxFloor(Base):

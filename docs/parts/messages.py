@@ -16,7 +16,7 @@ from messages.schemas import PUBLISHED
 
 WHEN: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.UNREADABLE: (
-        "an attribute is missing or malformed, the value is missing or no JSON, or the record is in structured mode",
+        "an attribute is missing or malformed, the data is missing or no JSON, or the event format is not JSON",
         "only if the attributes could be read",
     ),
     Reason.UNKNOWN_TYPE: ("`ce_type` is no command of this release", "yes"),
@@ -26,7 +26,11 @@ WHEN: Final[Mapping[Reason, tuple[str, str]]] = {
         "its source and id came before with another type, `ce_time` or content; the first outcome stands",
         "no",
     ),
-    Reason.SOURCE_FORBIDDEN: ("`ce_source` is not among `SQUAD_COMMAND_SOURCES`", "no"),
+    Reason.SOURCE_FORBIDDEN: ("`SQUAD_COMMAND_SOURCES` does not let this `ce_source` send this `ce_type`", "no"),
+    Reason.REPLY_FORBIDDEN: (
+        "`ce_replyto` is not among `SQUAD_REPLY_TOPICS`",
+        "yes, on the outcomes' topic only",
+    ),
     Reason.TOO_LARGE: (
         "the record, its headers or the depth of its JSON is over the limits of the settings",
         "only for JSON that is nested too deep",

@@ -9,6 +9,7 @@ import pytest
 from app.settings import DEAD_LETTER_EXTRA_BYTES
 from consumers.checkpoints import FencedError
 from consumers.inbox import RivalError
+from consumers.permissions import Permissions
 from messages import ids
 from tests import making
 from tests.applying import GROUP, TOPICS, Bench, StatementCounter, build_processor
@@ -230,7 +231,7 @@ async def test_invalid_data_is_told_by_field(bench):
 
 
 async def test_forged_source_is_dead_lettered_without_an_answer(database):
-    bench = Bench(database, allowed_sources=["/shop"])
+    bench = Bench(database, permissions=Permissions(sources=["/shop"]))
 
     counts = await bench.apply(record(making.register_user()), record(making.register_user(), source="/shop"))
 
@@ -280,7 +281,7 @@ async def test_outcome_of_a_record_whose_key_is_no_id_has_no_key(bench, key):
     assert await bench.rows("SELECT key, length(key) FROM inbox WHERE command_id = '1'") == [("", 0)]
 
 
-@pytest.mark.parametrize("header", ["ce_traceparent", "ce_correlationid"])
+@pytest.mark.parametrize("header", ["ce_replyto", "ce_correlationid"])
 async def test_attribute_that_cannot_be_stored_is_a_dead_letter_and_stops_nothing(bench, header):
     bad = record(making.register_user())
     bad.headers = [*bad.headers, (header, b"a\0b")]

@@ -1,5 +1,7 @@
 """Settings: read from the environment only, checked by name, shown without secrets."""
 
+import json
+
 import pytest
 
 from app.settings import PREFIX, Settings, SettingsError, masked, origin, variable
@@ -33,6 +35,47 @@ def test_environment_wins_and_says_so(monkeypatch):
     assert (settings.lanes, settings.command_sources) == (4, ("/shop", "/admin"))
     assert origin(settings, "lanes") == "environment SQUAD_LANES"
     assert origin(settings, "first_start") == "default"
+
+
+def test_sources_are_bound_to_types_by_a_json_object(monkeypatch):
+    monkeypatch.setenv("SQUAD_COMMAND_SOURCES", '{"/shop?a=1,2": ["squad.*", "user.register.v1"], "/admin": ["*"]}')
+
+    settings = Settings.load()
+
+    assert settings.command_sources == {"/shop?a=1,2": ("squad.*", "user.register.v1"), "/admin": ("*",)}
+    assert json.loads(masked("command_sources", settings.command_sources))["/admin"] == ["*"]
+
+
+def test_reply_topics_are_a_list_of_names(monkeypatch):
+    monkeypatch.setenv("SQUAD_REPLY_TOPICS", "shop.outcomes, admin.outcomes,")
+
+    assert Settings.load().reply_topics == ("shop.outcomes", "admin.outcomes")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SQUAD_COMMAND_SOURCES", '{"/secret"', "no JSON object"),
+        ("SQUAD_COMMAND_SOURCES", '{"/secret": "squad.*"}', "a list of at least one pattern"),
+        ("SQUAD_COMMAND_SOURCES", '{"/secret": []}', "a list of at least one pattern"),
+        ("SQUAD_COMMAND_SOURCES", '{"/secret": ["Squad Create"]}', "patterns of types have"),
+        ("SQUAD_COMMAND_SOURCES", '{"/secret": [1]}', "patterns of types have"),
+        ("SQUAD_COMMAND_SOURCES", '{"": ["*"]}', "never empty"),
+        ("SQUAD_COMMAND_SOURCES", '{"/secret": ["*"], "/secret": ["*"]}', "comes twice"),
+        ("SQUAD_REPLY_TOPICS", "a secret", "names of topics have"),
+        ("SQUAD_REPLY_TOPICS", "x" * 250, "names of topics have"),
+        ("SQUAD_REPLY_TOPICS", "shop,squad.commands", "own topics"),
+        ("SQUAD_REPLY_TOPICS", "squad.events", "own topics"),
+    ],
+)
+def test_what_is_wrong_with_a_list_is_said_without_its_value(monkeypatch, name, value, said):
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError, match=name) as refused:
+        Settings.load()
+
+    assert said in str(refused.value)
+    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

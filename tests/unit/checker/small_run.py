@@ -28,7 +28,7 @@ from messages.outcome import CommandOutcome, Outcome
 from messages.registry import COMMAND_TYPES, EVENTS, OUTCOME
 from tests.making import NOON, SOURCE
 
-COMMANDS, EVENTS_TOPIC, OUTCOMES, LETTERS = "commands", "events", "outcomes", "dead-letters"
+COMMANDS, EVENTS_TOPIC, OUTCOMES, LETTERS, REPLIES = "commands", "events", "outcomes", "dead-letters", "replies"
 Headers = Sequence[tuple[str, bytes | None]]
 
 ADA, BOB = "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"
@@ -62,6 +62,7 @@ class SmallRun:
             events=self._dump(EVENTS_TOPIC),
             outcomes=self._dump(OUTCOMES),
             dead_letters=self._dump(LETTERS),
+            replies=[self._dump(REPLIES)],
             tables=Tables(
                 inbox=self.inbox,
                 letters=self.letters,
@@ -92,8 +93,12 @@ class SmallRun:
         self._conclude(command, command_id, Outcome.APPLIED, None, [event_id])
 
     def rejected(self, command: commands.Command, code: str) -> None:
-        """Send a command that a rule refuses."""
-        self._conclude(command, self._send(command, f"rejected:{code}"), Outcome.REJECTED, code, [])
+        """Send a command that a rule refuses, and that wants its outcome on a topic of its own too."""
+        command_id = self._send(command, f"rejected:{code}")
+        self._conclude(command, command_id, Outcome.REJECTED, code, [], reply_to=REPLIES)
+        answer = self.topics[OUTCOMES][-1]
+        assert answer.key is not None
+        self.publish(REPLIES, str(answer.header("ce_id")), answer.key, answer.value or b"", answer.headers[2:])
 
     def repeated(self) -> None:
         """Send the last command again: it is answered with the same outcome, recorded later."""
@@ -183,6 +188,7 @@ class SmallRun:
         event_ids: list[str],
         *,
         key: str | None = None,
+        reply_to: str | None = None,
     ) -> None:
         type_name, is_final = COMMAND_TYPES[type(command)].name, outcome is not Outcome.DEAD_LETTERED
         told = CommandOutcome(
@@ -204,6 +210,7 @@ class SmallRun:
             body=OUTCOME.encode(told),
             event_ids=tuple(event_ids),
             place=self.topics[COMMANDS][-1].place,
+            reply_to=reply_to,
         )
         self.inbox.append(row)
         cause = [("ce_causationid", command_id.encode())]

@@ -20,6 +20,7 @@ from tests.unit.checker.small_run import (
     MEMBER,
     OUTCOMES,
     PROJECT,
+    REPLIES,
     SQUAD,
     TASK,
     SmallRun,
@@ -139,6 +140,12 @@ def _lose_answer(run: SmallRun) -> None:
     run.remove(OUTCOMES, 7)
 
 
+def _reply_to_nobody(run: SmallRun) -> None:
+    """An outcome went to a topic that its command did not name."""
+    record = run.topics[OUTCOMES][0]
+    run.publish(REPLIES, str(record.header("ce_id")), record.key or b"", record.value or b"", record.headers[2:])
+
+
 def _short_checkpoint(run: SmallRun) -> None:
     run.checkpoint = len(run.topics[COMMANDS]) - 1
 
@@ -189,6 +196,15 @@ DEFECTS: dict[str, tuple[Plant, set[Invariant]]] = {
         {Invariant.LETTER_KEPT, Invariant.AS_EXPECTED},
     ),
     "a duplicate is not answered": (_lose_answer, {Invariant.ANSWERED}),
+    "an outcome is not where its command wanted it": (
+        lambda run: run.remove(REPLIES, 0),
+        {Invariant.REPLIED, Invariant.PUBLISHED},
+    ),
+    "an outcome is another where its command wanted it": (
+        lambda run: _rewrite(run, REPLIES, 0, headers=run.topics[REPLIES][0].headers[:2]),
+        {Invariant.REPLIED},
+    ),
+    "an outcome is where nobody wanted it": (_reply_to_nobody, {Invariant.REPLIED}),
     "a checkpoint is short": (_short_checkpoint, {Invariant.CHECKPOINT_AT_END}),
     "a checkpoint is past the end": (_checkpoint_past_the_end, {Invariant.CHECKPOINT_AT_END}),
     "an event is not on the topic": (

@@ -119,7 +119,8 @@ def test_every_header_of_events_and_outcomes_is_documented() -> None:
         "urn:x",
         "now",
         "application/json",
-        *[None] * 3,
+        '{"tracestate": "a=1"}',
+        *[None] * 2,
         b"",
     )
     [record] = wire.wrap([row])
@@ -131,7 +132,8 @@ def test_every_header_of_events_and_outcomes_is_documented() -> None:
 
 
 def test_every_header_of_commands_is_documented() -> None:
-    read = ("correlationid", "traceparent", "expirytime", "expectedversion")
+    read = {"correlationid", "causationid", "traceparent", "tracestate", "expirytime", "expectedversion"}
+    read |= {"replyto", "recordedtime", "partitionkey"}
     record = making.record(making.register_user(), extensions=dict.fromkeys(read, "1"))
 
     documented = {name for row in rows_of(page("messages.md"), "header") for name in code_in(row[0])}

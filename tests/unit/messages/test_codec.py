@@ -17,8 +17,8 @@ LIMITS = Limits()
 
 def read(record):
     LIMITS.check(record.key, record.value, record.headers)
-    envelope, content_type = codec.read(record.headers)
-    return envelope, codec.decode(envelope, content_type, record.value, LIMITS)
+    envelope, content_type, data = codec.read(record.headers, record.value, LIMITS)
+    return envelope, codec.decode(envelope, content_type, data, LIMITS)
 
 
 def refusal(record) -> RefusedError:
@@ -59,6 +59,21 @@ def test_conditions_are_read_where_a_producer_sets_them():
     assert (read(a_record())[0].expires_at, read(a_record())[0].expected_version) == (None, None)
 
 
+def test_extensions_that_are_only_checked_change_nothing():
+    checked = {"causationid": "7", "recordedtime": "2026-05-04T12:00:00.5+02:00", "partitionkey": "another"}
+    command = making.create_squad(new_id())
+
+    assert read(making.record(command, command_id="1", extensions=checked)) == read(
+        making.record(command, command_id="1")
+    )
+
+
+@pytest.mark.parametrize("name", ["replyTo", "reply_to", "reply-to", "x" * 21, ""])
+def test_producer_is_told_of_a_name_that_no_extension_can_have(name):
+    with pytest.raises(ValueError, match="no name of an extension"):
+        making.record(making.create_squad(new_id()), extensions={name: "1"})
+
+
 def test_correlation_begins_with_the_command_itself():
     assert read(a_record())[0].correlation_id == "42"
 
@@ -85,7 +100,15 @@ def test_record_without_a_required_attribute_is_unreadable(missing):
         ("ce_expectedversion", b"-1"),
         ("ce_expectedversion", "\u0663".encode()),
         ("ce_expectedversion", b"1234567890123456789"),
-        ("content_type", b"application/cloudevents+json"),
+        ("ce_correlationid", b""),
+        ("ce_causationid", b""),
+        ("ce_causationid", b"a\0b"),
+        ("ce_causationid", b"x" * 256),
+        ("ce_partitionkey", b""),
+        ("ce_recordedtime", b"yesterday"),
+        ("ce_recordedtime", b"2026-05-04T12:00:00"),
+        ("ce_replyto", b""),
+        ("ce_replyto", b"x" * 256),
         ("content_type", b"text/plain"),
     ],
 )
@@ -209,6 +232,7 @@ def test_time_is_written_as_rfc_3339():
         ("application/json", True),
         ("Application/JSON; charset=utf-8", True),
         ("application/vnd.squad+json", True),
+        ("Text/Json", True),
         ("text/plain", False),
         ("application/avro", False),
     ],
