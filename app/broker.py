@@ -8,8 +8,16 @@ from typing import Any, Final, Protocol
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 
+from app.kafka_security import security_arguments, why_unreachable
 from app.settings import Settings, variable
 from consumers import kafka_client
 
@@ -24,6 +32,7 @@ __all__ = [
     "KafkaRecord",
     "TopicError",
     "TopicPlan",
+    "UnreachableError",
     "check_topics",
     "client_arguments",
     "create_topics",
@@ -33,6 +42,13 @@ __all__ = [
     "plan_topics",
     "tail",
 ]
+
+
+class UnreachableError(KafkaConnectionError):  # type: ignore[misc] # the client library is untyped
+    """No broker would have us; the message says why, by broker."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class TopicError(Exception):
@@ -76,16 +92,27 @@ def plan_topics(settings: Settings) -> list[TopicPlan]:
 
 
 def client_arguments(settings: Settings) -> dict[str, Any]:
-    """Give what every Kafka client needs to reach the brokers."""
-    return {"bootstrap_servers": settings.kafka_bootstrap_servers}
+    """Give what every Kafka client needs to reach the brokers and to be let in."""
+    return {"bootstrap_servers": settings.kafka_bootstrap_servers, **security_arguments(settings)}
+
+
+@asynccontextmanager
+async def _explained(arguments: dict[str, Any]) -> AsyncIterator[None]:
+    """Raise `UnreachableError` where the client library only says that it could not connect."""
+    try:
+        yield
+    except UNREACHABLE as error:
+        raise UnreachableError(await why_unreachable(arguments)) from error
 
 
 @asynccontextmanager
 async def open_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     """Give an administration client, closed at the end."""
-    admin = AIOKafkaAdminClient(**client_arguments(settings))
+    arguments = client_arguments(settings)
+    admin = AIOKafkaAdminClient(**arguments)
     try:
-        await admin.start()
+        async with _explained(arguments):
+            await admin.start()
         yield admin
     finally:
         await admin.close()
@@ -94,9 +121,14 @@ async def open_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 @asynccontextmanager
 async def open_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
     """Give a producer whose sends are acknowledged by all replicas, flushed and closed at the end."""
-    client = AIOKafkaProducer(**client_arguments(settings), acks="all", enable_idempotence=True, linger_ms=5)
-    async with kafka_client.opened(client) as producer:
-        yield producer
+    arguments = client_arguments(settings)
+    client = AIOKafkaProducer(**arguments, acks="all", enable_idempotence=True, linger_ms=5)
+    async with _explained(arguments):
+        await kafka_client.start(client)
+    try:
+        yield client
+    finally:
+        await client.stop()
 
 
 async def create_topics(settings: Settings) -> list[str]:
@@ -140,7 +172,7 @@ async def check_topics(settings: Settings) -> dict[str, int]:
         found = {each["topic"]: each for each in await admin.describe_topics([plan.name for plan in plans])}
         present = [plan for plan in plans if found.get(plan.name, {}).get("error_code") == 0]
         faults = [
-            f"topic {plan.name} does not exist: `squad topics create` makes it" for plan in plans if plan not in present
+            _absent(plan.name, found.get(plan.name, {}).get("error_code")) for plan in plans if plan not in present
         ]
         stamped = [plan for plan in present if plan.log_append_time]
         configs = await _describe_configs(admin, [plan.name for plan in stamped])
@@ -161,9 +193,17 @@ async def _describe_configs(admin: AIOKafkaAdminClient, topics: Collection[str])
     wanted = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
     configs: dict[str, dict[str, str]] = {}
     for response in await admin.describe_configs(wanted):
-        for _, _, _, name, entries in response.resources:
+        for code, _, _, name, entries in response.resources:
+            if code != 0:
+                raise TopicError(f"the settings of topic {name} cannot be read: {for_code(code).__name__}")
             configs[name] = {entry[0]: entry[1] for entry in entries}
     return configs
+
+
+def _absent(topic: str, code: int | None) -> str:
+    if code == TopicAuthorizationFailedError.errno:
+        return f"topic {topic} cannot be seen: {TopicAuthorizationFailedError.__name__}"
+    return f"topic {topic} does not exist: `squad topics create` makes it"
 
 
 async def tail(
@@ -180,11 +220,11 @@ async def tail(
     Raises:
         TopicError: there is no such topic.
     """
+    partitions = await _partitions(settings, topic)
     client = AIOKafkaConsumer(
         **client_arguments(settings), enable_auto_commit=False, isolation_level="read_committed", fetch_max_wait_ms=100
     )
     async with kafka_client.opened(client) as consumer:
-        partitions = await _partitions(settings, topic)
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         starts = await consumer.beginning_offsets(partitions) if from_beginning else ends
@@ -212,7 +252,7 @@ async def _partitions(settings: Settings, topic: str) -> list[TopicPartition]:
     async with open_admin(settings) as admin:
         described = await admin.describe_topics([topic])
     if described[0]["error_code"] != 0:
-        raise TopicError(f"topic {topic} does not exist: `squad topics create` makes it")
+        raise TopicError(_absent(topic, described[0]["error_code"]))
     return [TopicPartition(topic, each["partition"]) for each in described[0]["partitions"]]
 
 

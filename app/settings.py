@@ -4,20 +4,24 @@ import json
 from collections.abc import Mapping
 from typing import Final, Literal, get_args
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.options import kafka_rules
 from app.options.consumer import ConsumerOptions
 from app.options.contract import ContractOptions
 from app.options.database import DatabaseOptions
 from app.options.kafka import KafkaOptions
+from app.options.names import PREFIX, variable
 from app.options.process import ProcessOptions
 from app.options.relay import RelayOptions
 
-PREFIX = "SQUAD_"
-"""Of every variable."""
+__all__ = ["PREFIX", "Settings", "SettingsError", "as_text", "masked", "origin", "variable"]
+
+MASK = "***"
+"""What is shown of a secret."""
 
 TopicName = Literal["commands", "events", "outcomes", "dead-letters"]
 TOPICS: Final[tuple[TopicName, ...]] = get_args(TopicName)
@@ -63,6 +67,9 @@ class Settings(
             make_url(self.database_url)
         except ArgumentError:
             raise SettingsError(f"{variable('database_url')}: is not a database URL") from None
+        faults = [*kafka_rules.faults(self)]
+        if faults:
+            raise SettingsError("; ".join(faults))
         if self.heartbeat_seconds > self.session_seconds / 3:
             raise SettingsError(
                 f"{variable('heartbeat_seconds')}: must be at most a third of {variable('session_seconds')}"
@@ -87,18 +94,24 @@ class Settings(
         return self.topic_prefix + name
 
 
-def variable(field: str) -> str:
-    """Give the environment variable of a setting."""
-    return PREFIX + field.upper()
-
-
 def masked(field: str, value: object) -> str:
-    """Give a setting as it may be shown: a URL without its password."""
+    """Give a setting as it may be shown: secrets as `***`, a URL without its password, what is absent as nothing."""
+    if isinstance(value, SecretStr):
+        return MASK
     if field == "database_url":
         return make_url(str(value)).render_as_string(hide_password=True)
+    return as_text(value)
+
+
+def as_text(value: object) -> str:
+    """Give a setting as the environment has it, secrets in the clear: for the environment of a process of ours."""
+    if value is None:
+        return ""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
     if isinstance(value, Mapping):
-        return json.dumps(value)
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        return json.dumps(dict(value))
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def origin(settings: Settings, field: str) -> str:

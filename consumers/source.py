@@ -13,7 +13,12 @@ from typing import Any, Final, Literal
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
-from aiokafka.errors import CorruptRecordException, KafkaError
+from aiokafka.errors import (
+    CorruptRecordException,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 
 from consumers import checkpoints, kafka_client
 from consumers.assignment import Assignment
@@ -130,6 +135,7 @@ class Source:
         """Read the next batch of a lane; `None` when there was nothing for a while."""
         partitions = self._partitions_to_poll(lane)
         if not partitions:
+            self._raise_refusal()
             await self._wait_for_adoption()
             return None
         generation = self._assignment.generation
@@ -216,6 +222,15 @@ class Source:
                 return stored
             await checkpoints.create(session, self._group, missing)
             return await checkpoints.load(session, self._group, wanted)
+
+    def _raise_refusal(self) -> None:
+        """Raise what the group refuses us: the client tells only who polls, and without partitions nobody does."""
+        try:
+            self._consumer._coordinator.check_errors()
+        except (GroupAuthorizationFailedError, TopicAuthorizationFailedError):
+            raise
+        except KafkaError as error:
+            logger.warning("joining the group failed, trying again: %s: %s", type(error).__name__, error)
 
     async def _wait_for_adoption(self) -> None:
         async with self._adopted:

@@ -16,6 +16,8 @@ from stack.ports import LOOPBACK, wait_until
 
 _READY_TIMEOUT_SECONDS = 60.0
 _METADATA_KEY = 3
+OURS = "${ours}"
+"""In a further property: the value that it would have had, so that one can add a listener to ours."""
 _LOG4J_CONFIGURATION = Path(__file__).with_name("log4j2.properties")
 
 
@@ -135,8 +137,9 @@ class KafkaServer:
             "controller.listener.names": "CONTROLLER",
             "log.dirs": str(self._directory),
             **_SINGLE_NODE_PROPERTIES,
-            **self._instance.options["kafka_properties"],
         }
+        given = self._instance.options["kafka_properties"]
+        properties |= {key: value.replace(OURS, properties.get(key, "")) for key, value in given.items()}
         return "".join(f"{key}={_escape(value)}\n" for key, value in properties.items())
 
 

@@ -89,7 +89,7 @@ def start(
         progress: told each step, in words; called from this thread.
         benchmark: whether the broker should run fast rather than start fast.
         kafka_heap_mib: the broker's largest heap.
-        kafka_properties: further broker properties; they win over ours.
+        kafka_properties: further broker properties; they win over ours, which `${ours}` in a value stands for.
         postgres_shared_buffers_mib: PostgreSQL's `shared_buffers`.
         postgres_settings: further settings of postgresql.conf; they win over ours.
 

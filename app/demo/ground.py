@@ -8,7 +8,7 @@ from uuid import uuid4
 from sqlalchemy import make_url, text
 
 from app import broker, wiring
-from app.settings import Settings, variable
+from app.settings import Settings, as_text, variable
 from checker.gathering import Scene
 from db.database import Database
 
@@ -52,7 +52,7 @@ def prepare(settings: Settings) -> None:
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """Give the variables by which another process finds the same ground."""
-    return {variable(name): str(getattr(settings, name)) for name in OWN_SETTINGS}
+    return {variable(name): as_text(getattr(settings, name)) for name in OWN_SETTINGS}
 
 
 def scene_of(settings: Settings) -> Scene:

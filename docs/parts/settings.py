@@ -19,4 +19,4 @@ def _shown(default: object) -> str:
         return f"`{str(default).lower()}`"
     if isinstance(default, tuple):
         default = ",".join(map(str, default))
-    return f"`{default}`" if default != "" else "empty"
+    return "empty" if default is None or default == "" else f"`{default}`"

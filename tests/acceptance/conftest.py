@@ -14,7 +14,7 @@ from time import monotonic
 import pytest_asyncio
 
 from app import broker
-from app.settings import Settings, variable
+from app.settings import Settings, as_text, variable
 from domain.commands import Command
 from messages.codec import encode_command
 from tests.making import NOON, SOURCE, new_id
@@ -56,7 +56,7 @@ async def send(settings: Settings, commands: Iterable[Command], *, ids: Iterable
 
 def environment(settings: Settings) -> dict[str, str]:
     """Give the environment of a process with these settings."""
-    ours = {variable(name): str(getattr(settings, name)) for name in settings.model_fields_set}
+    ours = {variable(name): as_text(getattr(settings, name)) for name in settings.model_fields_set}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SQUAD_")}
     return kept | ours
 
@@ -114,6 +114,13 @@ class Process:
         code = self._process.wait(timeout=DEADLINE_SECONDS)
         self._printed.seek(0)
         return code, self._printed.read()
+
+    @property
+    def printed(self) -> str:
+        """What it printed until now."""
+        # Not by reading the file: the process writes where it was read to.
+        size = os.fstat(self._printed.fileno()).st_size
+        return os.pread(self._printed.fileno(), size, 0).decode(errors="replace")
 
     @property
     def lives(self) -> bool:

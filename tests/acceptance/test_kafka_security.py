@@ -1,0 +1,302 @@
+"""A broker that is spoken to by TLS only, and asks who we are: who is let in, and what is said to who is not."""
+
+import asyncio
+import base64
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from aiokafka.admin import NewTopic
+from aiokafka.protocol.admin import CreateAclsRequest
+
+import stack
+from app import broker, life
+from app.cli.faults import EXIT_FAILED, EXIT_UNREACHABLE, explain
+from app.settings import Settings
+from stack.jars import jars_directory
+from stack.places import cache_directory
+from stack.ports import find_free_port
+from tests.acceptance.conftest import eventually, running
+from tests.certificates import KEY_PASSWORD, write_authority, write_certificate
+from tests.making import SOURCE, new_id
+
+ENVIRONMENT = {**os.environ, "SQUAD_STACK": "local"}
+MODULES = "org.apache.kafka.common.security"
+USER, PASSWORD = "squad", "p w,d=1"
+TOPIC = "greetings"
+
+
+def why_not_here() -> str:
+    try:
+        stack.choose(ENVIRONMENT)
+    except stack.StackError as error:
+        return str(error)
+    return ""
+
+
+pytestmark = pytest.mark.skipif(bool(why_not_here()), reason=why_not_here())
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A broker with an open listener, one that wants certificates and one that wants users."""
+
+    open: str
+    mutual: str
+    login: str
+    ca: Path
+    stranger: Path
+    certificate: Path
+    locked_certificate: Path
+
+
+@pytest.fixture(scope="module")
+def guarded():
+    with TemporaryDirectory() as name:
+        directory = Path(name)
+        authority, ca = write_authority(directory)
+        _, stranger = write_authority(directory, "stranger")
+        mutual, login = (f"127.0.0.1:{find_free_port()}" for _ in range(2))
+        server = write_certificate(authority, directory, "127.0.0.1")
+        listeners = f"${{ours}},MUTUAL://{mutual},LOGIN://{login}"
+        properties = {
+            "group.min.session.timeout.ms": "1000",
+            "connection.failed.authentication.delay.ms": "0",
+            # Who comes by the open listener may do anything; of what has a rule, others only what the rule says.
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:ANONYMOUS",
+            "allow.everyone.if.no.acl.found": "true",
+            "listeners": listeners,
+            "advertised.listeners": listeners,
+            "listener.security.protocol.map": "${ours},MUTUAL:SSL,LOGIN:SASL_SSL",
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(server),
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(ca),
+            "listener.name.mutual.ssl.client.auth": "required",
+            "listener.name.login.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512,OAUTHBEARER",
+            "listener.name.login.plain.sasl.jaas.config": (
+                f'{MODULES}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
+            ),
+            "listener.name.login.scram-sha-512.sasl.jaas.config": f"{MODULES}.scram.ScramLoginModule required;",
+            "listener.name.login.oauthbearer.sasl.jaas.config": (
+                f'{MODULES}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";'
+            ),
+        }
+        with stack.start(
+            name=f"test-guarded-{os.getpid()}", environment=ENVIRONMENT, kafka_properties=properties
+        ) as started:
+            add_scram_user(started.bootstrap_servers)
+            asyncio.run(add_topic(started.bootstrap_servers))
+            yield Guarded(
+                open=started.bootstrap_servers,
+                mutual=mutual,
+                login=login,
+                ca=ca,
+                stranger=stranger,
+                certificate=write_certificate(authority, directory, "client"),
+                locked_certificate=write_certificate(authority, directory, "locked", password=KEY_PASSWORD),
+            )
+
+
+def add_scram_user(bootstrap_servers: str) -> None:
+    """By Kafka's own tool: no client library of Python's can."""
+    java = shutil.which("java")
+    assert java
+    jars = jars_directory(cache_directory(ENVIRONMENT))
+    tool = [java, "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*", "kafka.admin.ConfigCommand"]
+    change = ["--alter", "--entity-type", "users", "--entity-name", USER]
+    subprocess.run(
+        [*tool, "--bootstrap-server", bootstrap_servers, *change, "--add-config", "SCRAM-SHA-512=[password=scrambled]"],
+        check=True,
+        capture_output=True,
+    )
+
+
+async def add_topic(bootstrap_servers: str) -> None:
+    async with broker.open_admin(Settings(kafka_bootstrap_servers=bootstrap_servers)) as admin:
+        await admin.create_topics([NewTopic(TOPIC, 1, 1)])
+
+
+def token(*, lives_seconds: float = 300) -> str:
+    """A token that says itself whose it is, as the broker's validator for tests takes it."""
+    now = time.time()
+    parts = ({"alg": "none"}, {"sub": USER, "iat": now, "exp": now + lives_seconds})
+    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts) + "."
+
+
+@pytest.fixture
+def secured(settings, guarded, tmp_path):
+    """Gives settings for one of the ways in."""
+
+    def make(way: str, **changes: object) -> Settings:
+        tls = {"kafka_security_protocol": "sasl_ssl", "kafka_ssl_ca_file": guarded.ca}
+        user = {"kafka_bootstrap_servers": guarded.login, "kafka_sasl_username": USER, **tls}
+        ways: dict[str, dict[str, object]] = {
+            "anybody": {"kafka_bootstrap_servers": guarded.open},
+            "certificate": {
+                **tls,
+                "kafka_bootstrap_servers": guarded.mutual,
+                "kafka_security_protocol": "ssl",
+                "kafka_ssl_certificate_file": guarded.certificate,
+            },
+            "locked certificate": {
+                **tls,
+                "kafka_bootstrap_servers": guarded.mutual,
+                "kafka_security_protocol": "ssl",
+                "kafka_ssl_certificate_file": guarded.locked_certificate,
+                "kafka_ssl_key_password": KEY_PASSWORD,
+            },
+            "PLAIN": {**user, "kafka_sasl_mechanism": "PLAIN", "kafka_sasl_password_file": tmp_path / "password"},
+            "SCRAM": {**user, "kafka_sasl_mechanism": "SCRAM-SHA-512", "kafka_sasl_password": "scrambled"},
+            "token": {
+                **tls,
+                "kafka_bootstrap_servers": guarded.login,
+                "kafka_sasl_mechanism": "OAUTHBEARER",
+                "kafka_sasl_token_file": tmp_path / "token",
+            },
+        }
+        (tmp_path / "password").write_text(PASSWORD + "\n")
+        (tmp_path / "token").write_text(token() + "\n")
+        kept = {name: getattr(settings, name) for name in settings.model_fields_set}
+        made = Settings(**(kept | ways[way] | changes))
+        made.check()
+        return made
+
+    return make
+
+
+@pytest.mark.parametrize("way", ["certificate", "locked certificate", "PLAIN", "token"])
+async def test_each_way_in_lets_clients_of_each_kind_in(secured, guarded, way):
+    settings = secured(way, topic_prefix="")
+    async with broker.open_producer(settings) as producer:
+        await producer.send_and_wait(TOPIC, b"{}", key=way.encode())
+
+    found = [record.key async for record in broker.tail(settings, TOPIC, from_beginning=True, to_end=True)]
+
+    assert way.encode() in found
+
+
+async def allow(settings: Settings, user: str) -> None:
+    """Give a user the rights of docs/security.md, for consumer and relay, and no other."""
+    topic, group = 2, 3
+    read, write, describe_configs = 3, 4, 10
+    rights = [(topic, settings.topic(each), write) for each in ("events", "outcomes", "dead-letters")]
+    rights += [(topic, settings.topic("commands"), each) for each in (read, describe_configs)]
+    rights += [(group, settings.consumer_group, read)]
+    await grant(settings, user, rights)
+
+
+async def grant(settings: Settings, user: str, rights: Iterable[tuple[int, str, int]]) -> None:
+    """Give rights: kind of thing, its name, operation, by their numbers in Kafka's protocol."""
+    literal, permit = 3, 3
+    async with broker.open_admin(settings) as admin:
+        for kind, name, operation in rights:
+            answer = await admin._send_request(
+                CreateAclsRequest(kind, name, literal, f"User:{user}", "*", operation, permit)
+            )
+            assert answer.creation_responses[0][0] == 0
+
+
+async def test_consumer_and_relay_work_over_tls_with_a_user_that_has_the_documented_rights(secured, guarded):
+    settings, user_id = secured("SCRAM"), new_id()
+    anybody = secured("anybody")
+    await broker.create_topics(anybody)
+    await allow(anybody, USER)
+    data = json.dumps({"user_id": user_id, "email": "ada@example.org", "name": "Ada"})
+    sending = ["send", "user.register.v1", data, "--source", SOURCE, "--wait-seconds", "30", "--json"]
+    with running(settings, "run") as process, running(anybody, "events", "tail", "--from-beginning") as tail:
+
+        async def is_published() -> bool:
+            return user_id in tail.printed
+
+        with running(anybody, *sending) as sender:
+            code, printed = await asyncio.to_thread(sender.finish)
+        assert code == 0, printed
+        assert json.loads(printed)["outcome"] == "applied"
+        await eventually("the event is published", is_published)
+        code, printed = await asyncio.to_thread(process.stop)
+    assert code == 0, printed
+    assert "scrambled" not in printed
+
+
+async def test_consumer_that_may_not_join_its_group_ends_and_says_so(secured):
+    settings, anybody = secured("PLAIN"), secured("anybody")
+    await broker.create_topics(anybody)
+    group, read = 3, 3
+    await grant(anybody, "somebody else", [(group, settings.consumer_group, read)])
+
+    with pytest.raises(ExceptionGroup) as refused:
+        await life.run(settings, "consumer")
+
+    text, code = explain(refused.value) or ("", 0)
+    assert (code, "GroupAuthorizationFailedError" in text) == (EXIT_FAILED, True)
+
+
+def test_process_with_a_wrong_password_ends_with_one_line(secured):
+    with running(secured("SCRAM", kafka_sasl_password="guess"), "consume") as process:
+        code, printed = process.finish()
+
+    said = [line for line in printed.splitlines() if " ERROR " not in line]
+    assert (code, len(said)) == (EXIT_UNREACHABLE, 1), printed
+    assert "refuses our user" in said[0]
+    assert "guess" not in printed
+
+
+REFUSED: dict[str, tuple[str, Callable[[Guarded], dict[str, object]], str]] = {
+    "wrong password": (
+        "PLAIN",
+        lambda _: {"kafka_sasl_password_file": None, "kafka_sasl_password": "guess"},
+        "refuses our user",
+    ),
+    "unknown mechanism": (
+        "SCRAM",
+        lambda _: {"kafka_sasl_mechanism": "SCRAM-SHA-256"},
+        "SQUAD_KAFKA_SASL_MECHANISM",
+    ),
+    "wrong authority": (
+        "SCRAM",
+        lambda guarded: {"kafka_ssl_ca_file": guarded.stranger},
+        "SQUAD_KAFKA_SSL_CA_FILE",
+    ),
+    "another name": (
+        "SCRAM",
+        lambda guarded: {"kafka_bootstrap_servers": guarded.login.replace("127.0.0.1", "localhost")},
+        "SQUAD_KAFKA_SSL_CHECK_HOSTNAME",
+    ),
+    "no certificate": (
+        "certificate",
+        lambda _: {"kafka_ssl_certificate_file": None},
+        "SQUAD_KAFKA_SSL_CERTIFICATE_FILE",
+    ),
+    "no tls": (
+        "PLAIN",
+        lambda _: {"kafka_security_protocol": "sasl_plaintext", "kafka_ssl_ca_file": None},
+        "SQUAD_KAFKA_SECURITY_PROTOCOL",
+    ),
+    "tls where there is none": (
+        "SCRAM",
+        lambda guarded: {"kafka_bootstrap_servers": guarded.open},
+        "SQUAD_KAFKA_SECURITY_PROTOCOL",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+async def test_who_is_not_let_in_is_told_why_in_one_line(secured, guarded, what):
+    way, changes, why = REFUSED[what]
+
+    with pytest.raises(broker.UnreachableError) as refused:
+        await broker.check_topics(secured(way, **changes(guarded)))
+
+    text, code = explain(refused.value) or ("", 0)
+    assert (code, "\n" in text) == (EXIT_UNREACHABLE, False)
+    assert why in text
+    assert "guess" not in text
