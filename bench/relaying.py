@@ -17,6 +17,7 @@ from db.database import Database
 from messages.keys import partition_of
 from outbox.lease import Lease
 from outbox.publisher import KafkaPublisher
+from outbox.refused import Refused
 from outbox.relay import Relay
 from outbox.wire import Record
 
@@ -38,9 +39,10 @@ class Collecting:
     def __init__(self) -> None:
         self.records: list[Ready] = []
 
-    async def publish(self, records: Sequence[Record]) -> None:
+    async def publish(self, records: Sequence[Record]) -> Sequence[Refused]:
         """Note the records."""
         self.records.extend(Ready(each.topic, each.key, each.value, each.headers()) for each in records)
+        return ()
 
 
 def _relay(database: Database, publisher: Any, name: str) -> tuple[Relay, Lease]:  # noqa: ANN401 - either publisher

@@ -63,6 +63,29 @@ class Case:
         self.elsewhere = rows
 
     @cached_property
+    def absent(self) -> set[str]:
+        """The ids of messages that need not be on their topics, because Kafka refused them or one before them."""
+        positions = self.tables.absent
+        return {row.event_id for row in self.tables.outbox if row.position in positions}
+
+    @cached_property
+    def incomplete(self) -> set[str]:
+        """The streams of which the topic has not all events."""
+        positions = self.tables.absent
+        return {
+            (row.key or b"").decode(errors="replace")
+            for rows in self.events.rows.values()
+            for row in rows
+            if row.position in positions
+        }
+
+    @cached_property
+    def diverted(self) -> set[str]:
+        """The ids of dead letters that are refused outbox rows."""
+        positions = self.tables.diverted
+        return {ids.diverted_id(row.topic, row.position) for row in self.tables.outbox if row.position in positions}
+
+    @cached_property
     def commands(self) -> dict[Place, TopicRecord]:
         """The records of the commands topic."""
         return {record.place: record for record in self.evidence.commands.records}

@@ -42,10 +42,13 @@ def check_letters(case: Case) -> Iterator[Fault]:
             yield Fault(Invariant.LETTER_KEPT, f"{letter.place}: a dead letter of no record")
         published = case.dead_letters.first.get(letter.id)
         if published is None:
+            if letter.id in case.absent:
+                continue
             yield Fault(Invariant.LETTER_KEPT, f"{letter.place}: the dead letter is not on the topic")
         elif not _tells(published, letter):
             yield Fault(Invariant.LETTER_KEPT, f"{letter.place}: the topic tells another story than the table")
-    for letter_id in case.dead_letters.first.keys() - {letter.id for letter in case.tables.letters}:
+    known = {letter.id for letter in case.tables.letters} | case.diverted
+    for letter_id in case.dead_letters.first.keys() - known:
         yield Fault(Invariant.LETTER_KEPT, f"dead letter {letter_id} is on the topic only")
 
 
@@ -83,8 +86,9 @@ def check_answers(case: Case) -> Iterator[Fault]:
         answers, row = case.answers[identity], case.inbox.get(identity)
         if answers < len(places) or (answers > len(places) and row is not None and row.revision == 1):
             yield Fault(Invariant.ANSWERED, f"{identity}: {answers} outcomes for {len(places)} records")
+    answered = case.outcomes.first.keys() | case.absent
     for row in case.tables.inbox:
-        if current_outcome_id(row) not in case.outcomes.first:
+        if current_outcome_id(row) not in answered:
             yield Fault(Invariant.ANSWERED, f"{row.identity}: no outcome on the topic")
     for outcome_id in case.outcomes.first.keys() - case.outcome_ids.keys():
         yield Fault(Invariant.ANSWERED, f"outcome {outcome_id} is of no command")
@@ -131,7 +135,7 @@ def check_effects(case: Case) -> Iterator[Fault]:
         for event_id in row.event_ids:
             if causes.setdefault(event_id, row.identity) != row.identity:
                 yield Fault(Invariant.EFFECT_ONCE, f"event {event_id} is of two commands")
-    for event_id in causes.keys() - case.events.first.keys():
+    for event_id in causes.keys() - case.events.first.keys() - case.absent:
         yield Fault(Invariant.EFFECT_ONCE, f"{causes[event_id]}: event {event_id} is not on the topic")
     for event_id, record in case.events.first.items():
         cause = causes.get(event_id)

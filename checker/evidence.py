@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -144,6 +145,9 @@ class Tables:
         checkpoints: by partition of the commands topic, the next offset.
         versions: of every root, by stream.
         state: the domain's tables.
+        held: positions of outbox rows that wait, because Kafka refused them or one before them.
+        skipped: positions of outbox rows that nobody is to publish any more.
+        diverted: positions of those that went to the dead letters instead.
     """
 
     inbox: Sequence[InboxRow]
@@ -152,6 +156,14 @@ class Tables:
     checkpoints: Mapping[int, int]
     versions: Mapping[str, int]
     state: State
+    held: AbstractSet[int] = frozenset()
+    skipped: AbstractSet[int] = frozenset()
+    diverted: AbstractSet[int] = frozenset()
+
+    @property
+    def absent(self) -> AbstractSet[int]:
+        """The positions of rows that need not be on their topics."""
+        return self.held | self.skipped | self.diverted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

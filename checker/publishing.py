@@ -9,16 +9,20 @@ from checker.faults import Fault, Invariant
 
 
 def check_published(case: Case) -> Iterator[Fault]:
-    """Every row is on its topic as often as the outbox has it, at least; every record is a row's."""
+    """Every row is on its topic as often as the outbox has it, at least, if it is not held; every record is a row's."""
+    absent = case.tables.absent
+    for letter_id in case.diverted - case.dead_letters.records.keys():
+        yield Fault(Invariant.PUBLISHED, f"the dead letter {letter_id} of a diverted row is not on its topic")
     for topic, rows in case.elsewhere.items():
         yield Fault(Invariant.PUBLISHED, f"{len(rows)} rows for the unknown topic {topic}")
     for published in case.published:
         name = published.topic.name
         for message_id, rows in published.rows.items():
             there = len(published.records.get(message_id, ()))
-            if there < len(rows):
-                yield Fault(Invariant.PUBLISHED, f"{message_id}: {len(rows)} rows, but {there} records on {name}")
-        for message_id in published.records.keys() - published.rows.keys():
+            due = sum(row.position not in absent for row in rows)
+            if there < due:
+                yield Fault(Invariant.PUBLISHED, f"{message_id}: {due} rows, but {there} records on {name}")
+        for message_id in published.records.keys() - published.rows.keys() - case.diverted:
             place = published.first[message_id].place
             yield Fault(Invariant.NOTHING_ADDED, f"{message_id} at {place} of {name}")
 
@@ -70,19 +74,34 @@ def _check_order(published: Published) -> Iterator[Fault]:
 
 
 def check_sequences(case: Case) -> Iterator[Fault]:
-    """The events of a key count from 1 without gaps, up to the version of its root."""
+    """The events of a key count from 1 without gaps but for those withheld, up to the version of its root."""
     last: dict[str, int] = defaultdict(int)
+    withheld = _withheld_numbers(case)
     for event_id, record in case.events.first.items():
         key = (record.key or b"").decode(errors="replace")
         text = record.header("ce_sequence") or ""
         number = int(text) if text.isdecimal() else 0
+        while last[key] + 1 != number and last[key] + 1 in withheld[key]:
+            last[key] += 1
         if number != last[key] + 1:
             yield Fault(Invariant.GAPLESS, f"{key}: {number} after {last[key]}, event {event_id} at {record.place}")
         last[key] = max(last[key], number)
     for key in last.keys() | case.tables.versions.keys():
         version = case.tables.versions.get(key)
+        while last[key] + 1 in withheld[key]:
+            last[key] += 1
         if version != last.get(key, 0):
             yield Fault(Invariant.VERSION_REACHED, f"{key}: version {version}, last event {last.get(key, 0)}")
+
+
+def _withheld_numbers(case: Case) -> defaultdict[str, set[int]]:
+    """Give the numbers of events that need not be on the topic, by key."""
+    numbers: defaultdict[str, set[int]] = defaultdict(set)
+    for rows in case.events.rows.values():
+        for row in rows:
+            if row.position in case.tables.absent and row.sequence is not None:
+                numbers[(row.key or b"").decode(errors="replace")].add(row.sequence)
+    return numbers
 
 
 CHECKS = (check_published, check_repeats, check_order, check_sequences)

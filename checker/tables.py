@@ -1,9 +1,9 @@
 """Reads the tables that a judgement rests on, all in one snapshot."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Table, Text, cast, select, text
+from sqlalchemy import Table, Text, bindparam, cast, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -18,6 +18,17 @@ STATE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "tasks": ("squad_id", "project_id", "title", "priority", "status", "completed_at"),
 }
 """What events carry of each table, so that it can be rebuilt from them."""
+
+SKIPPED: Final = ("holds skip", "relay skipped")
+DIVERTED: Final = ("relay diverted",)
+"""How the audit calls what was done with an outbox row that is not on its topic."""
+
+_NOTED: Final = text(
+    r"""
+    SELECT CAST(substring(target FROM '^outbox/(\d+)$') AS bigint) FROM audit
+    WHERE action = ANY(:actions) AND target ~ '^outbox/\d+$'
+    """
+).bindparams(bindparam("actions", type_=ARRAY(Text)))
 
 
 async def read_tables(engine: AsyncEngine, *, group: str, commands_topic: str) -> Tables:
@@ -37,6 +48,9 @@ async def read_tables(engine: AsyncEngine, *, group: str, commands_topic: str) -
             checkpoints=await _read_checkpoints(connection, group, commands_topic),
             versions=await _read_versions(connection),
             state=await _read_state(connection),
+            held={row[0] for row in await _fetch(connection, "held", ("position",))},
+            skipped=await _read_noted(connection, SKIPPED),
+            diverted=await _read_noted(connection, DIVERTED),
         )
 
 
@@ -122,3 +136,7 @@ async def _read_state(connection: AsyncConnection) -> State:
         projects=await rows("projects"),
         tasks=await rows("tasks"),
     )
+
+
+async def _read_noted(connection: AsyncConnection, actions: Iterable[str]) -> set[int]:
+    return set(await connection.scalars(_NOTED, {"actions": list(actions)}))

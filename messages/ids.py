@@ -36,3 +36,8 @@ def outcome_id(source: str, command_id: str, revision: int) -> str:
 def dead_letter_id(topic: str, partition: int, offset: int, timestamp_milliseconds: int) -> str:
     """Give the id of the dead letter of a record."""
     return derive(topic, partition, offset, timestamp_milliseconds)
+
+
+def diverted_id(topic: str, position: int) -> str:
+    """Give the id of the dead letter of an outbox row that Kafka refused."""
+    return derive("outbox", topic, position)

@@ -2,10 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.database import Database
+
+_BEGIN: Final = text("BEGIN")
+_COMMIT: Final = text("COMMIT")
 
 
 async def connect_alone(database: Database) -> AsyncConnection:
@@ -32,3 +37,14 @@ async def own_connection(database: Database) -> AsyncIterator[AsyncConnection]:
         yield connection
     finally:
         await disconnect(connection)
+
+
+@asynccontextmanager
+async def transaction_on(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Make a transaction of the statements in the block, on a connection that is otherwise in autocommit.
+
+    There is no rollback: whoever meets an error disconnects, and the server undoes what was begun.
+    """
+    await connection.execute(_BEGIN)
+    yield
+    await connection.execute(_COMMIT)

@@ -54,6 +54,10 @@ _ADVANCE: Final = text(
     bindparam("epoch", type_=BigInteger),
 )
 
+_FENCE: Final = text("SELECT 1 FROM relay_cursors WHERE shard = :shard AND epoch = :epoch FOR UPDATE").bindparams(
+    bindparam("epoch", type_=BigInteger)
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
@@ -111,4 +115,14 @@ async def write(connection: AsyncConnection, cursor: Cursor) -> None:
     """
     values = {name: getattr(cursor, name) for name in ("shard", "epoch", "previous", "current", "high", "position")}
     if (await connection.execute(_ADVANCE, values)).rowcount != 1:
+        raise LeaseLostError(f"relay-{cursor.shard}", cursor.epoch)
+
+
+async def fence(connection: AsyncConnection, cursor: Cursor) -> None:
+    """Lock a cursor, as the first of a transaction that changes something for its shard.
+
+    Raises:
+        LeaseLostError: a later holder has it.
+    """
+    if await connection.scalar(_FENCE, {"shard": cursor.shard, "epoch": cursor.epoch}) is None:
         raise LeaseLostError(f"relay-{cursor.shard}", cursor.epoch)

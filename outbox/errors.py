@@ -1,29 +1,6 @@
 """Why a relay stops."""
 
 
-class RefusedRowError(Exception):
-    """Kafka will never take this row; the relay stops at it, and nothing passes it.
-
-    Attributes:
-        position, topic, key: which row.
-        reason: what Kafka, or the size check before it, said.
-    """
-
-    def __init__(self, *, position: int, topic: str, key: bytes | None, reason: str) -> None:
-        self.position = position
-        self.topic = topic
-        self.key = key
-        self.reason = reason
-        super().__init__(
-            f"Kafka refuses the outbox row at position {position} (topic {topic}, key {_shown(key)}): {reason}"
-        )
-
-
-def _shown(key: bytes | None) -> str:
-    """Keys of dead letters are whatever somebody sent."""
-    return "none" if key is None else repr(key[:64]) + ("…" if len(key) > 64 else "")
-
-
 class LeaseLostError(Exception):
     """Another process leads, or may lead by now: whoever meets this stops publishing."""
 

@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
@@ -26,7 +27,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from db.waiting import jittered_seconds
 from messages.keys import partition_of
-from outbox.errors import RefusedRowError
+from outbox.refused import Refused, behind
 from outbox.wire import Record
 
 logger = logging.getLogger("squad.relay")
@@ -48,6 +49,24 @@ class InvalidRecordError(BrokerResponseError):  # type: ignore[misc] # aiokafka 
     errno = 87
     message = "INVALID_RECORD"
     description = "The record has failed the validation on the broker and hence will be rejected."
+
+
+@dataclass(slots=True)
+class _Share:
+    """What of a page goes to one partition: what still waits, in order, and what was refused."""
+
+    place: _Place
+    waiting: list[Record] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+    def refuse(self, reason: str) -> None:
+        """Take the first out, and with it all others of its key; a record without a key has no order to keep."""
+        culprit = self.waiting.pop(0)
+        self.refused.append(Refused(record=culprit, reason=reason))
+        if culprit.key is None:
+            return
+        self.refused += [behind(each, culprit.position) for each in self.waiting if each.key == culprit.key]
+        self.waiting = [each for each in self.waiting if each.key != culprit.key]
 
 
 _REFUSALS: Final = (MessageSizeTooLargeError, InvalidRecordError, InvalidTimestampError)
@@ -96,42 +115,54 @@ class KafkaPublisher:
         }
         self._main: AIOKafkaProducer | None = None
         self._single: AIOKafkaProducer | None = None
+        self._opening = asyncio.Lock()
         self._sent = 0
         self._is_troubled = False
 
-    async def publish(self, records: Sequence[Record]) -> None:
-        """Publish records, and return when every one is acknowledged; what is unknown is tried again for ever.
+    async def publish(self, records: Sequence[Record]) -> Sequence[Refused]:
+        """Publish records, and return when every one is acknowledged or refused; what is unknown is tried for ever.
 
         Args:
             records: in the order in which each key's are to appear.
 
-        Raises:
-            RefusedRowError: Kafka will never take one of them. None of its partition went out after it; the other
-                partitions' have.
+        Returns:
+            By position, what Kafka will never take, and what was withheld because it comes after such a record of its
+            topic and key. All others are published.
         """
-        if self._sent >= self._records_per_producer:
-            await self._give_up_main()
-        producer, routed = await self._route(records)
-        remaining = await self._publish_batches(producer, routed)
-        if remaining:
-            await self._give_up_main()
-            await self._publish_one_by_one(remaining)
-        if self._is_troubled:
-            self._is_troubled = False
-            logger.info("kafka available again")
+        try:
+            return await self._publish(records)
+        except BaseException:
+            # Whoever is interrupted may lead no more: what is still on its way must not arrive behind newer records.
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Close the connections; may be called again, and publishing may go on afterwards."""
         await self._give_up_main()
         await self._give_up_single()
 
-    async def _route(self, records: Sequence[Record]) -> tuple[AIOKafkaProducer, dict[_Place, list[Record]]]:
+    async def _publish(self, records: Sequence[Record]) -> Sequence[Refused]:
+        if self._sent >= self._records_per_producer:
+            await self._give_up_main()
+        producer, shares = await self._route(records)
+        await self._publish_batches(producer, shares)
+        remaining = [share for share in shares if share.waiting]
+        if remaining:
+            await self._give_up_main()
+            await self._publish_one_by_one(remaining)
+        if self._is_troubled:
+            self._is_troubled = False
+            logger.info("kafka available again")
+        refused = [each for share in shares for each in share.refused]
+        return sorted(refused, key=lambda each: each.position) if refused else ()
+
+    async def _route(self, records: Sequence[Record]) -> tuple[AIOKafkaProducer, list[_Share]]:
         """Give the main producer, and the records by partition; waits for Kafka and for the topics to exist."""
         producer, counts = await self._count_partitions({record.topic for record in records})
-        routed = defaultdict(list)
+        routed: defaultdict[_Place, list[Record]] = defaultdict(list)
         for record in records:
             routed[record.topic, partition_of(record.key, counts[record.topic])].append(record)
-        return producer, routed
+        return producer, [_Share(place, waiting) for place, waiting in routed.items()]
 
     async def _count_partitions(self, topics: set[str]) -> tuple[AIOKafkaProducer, dict[str, int]]:
         for seconds in jittered_seconds(**self._backoff):
@@ -145,53 +176,45 @@ class KafkaPublisher:
                 await self._wait(seconds, error)
         raise AssertionError("unreachable: the waits have no end")
 
-    async def _publish_batches(
-        self, producer: AIOKafkaProducer, routed: dict[_Place, list[Record]]
-    ) -> dict[_Place, list[Record]]:
-        """Publish each partition's records beside the others'; give what was not acknowledged, by partition."""
-        remaining: dict[_Place, list[Record]] = {}
-
-        async def publish_place(place: _Place, records: list[Record]) -> None:
-            done = await self._publish_place(producer, place, records)
-            if done < len(records):
-                remaining[place] = records[done:]
-
+    async def _publish_batches(self, producer: AIOKafkaProducer, shares: Sequence[_Share]) -> None:
+        """Publish each partition's records beside the others'; what was not acknowledged still waits afterwards."""
         async with asyncio.TaskGroup() as group:
-            for place, records in routed.items():
-                group.create_task(publish_place(place, records))
-        return remaining
+            for share in shares:
+                group.create_task(self._publish_share(producer, share))
 
-    async def _publish_place(self, producer: AIOKafkaProducer, place: _Place, records: list[Record]) -> int:
-        """Publish one partition's records, batch after batch; give how many were acknowledged."""
-        done = 0
-        while done < len(records):
-            batch, end = self._fill(producer, records, done)
-            if end == done:
-                break
+    async def _publish_share(self, producer: AIOKafkaProducer, share: _Share) -> None:
+        """Publish one partition's records, batch after batch, up to one that fails."""
+        while share.waiting:
+            batch, count = self._fill(producer, share.waiting)
+            if not count:
+                share.refuse(self._too_large)
+                continue
             try:
-                await self._send(producer, batch, place)
+                await self._send(producer, batch, share.place)
             except _UNKNOWN as error:
-                logger.warning("batch failed topic=%s partition=%d rows=%d error=%r", *place, end - done, error)
-                break
-            self._sent += end - done
-            done = end
-        return done
+                logger.warning("batch failed topic=%s partition=%d rows=%d error=%r", *share.place, count, error)
+                return
+            self._sent += count
+            del share.waiting[:count]
 
-    def _fill(self, producer: AIOKafkaProducer, records: list[Record], start: int) -> tuple[BatchBuilder, int]:
-        """Build a batch; give it and the index after its last record, `start` if that one alone is too large.
+    @property
+    def _too_large(self) -> str:
+        return f"larger than {self._batch_bytes} bytes with its headers"
+
+    def _fill(self, producer: AIOKafkaProducer, records: Sequence[Record]) -> tuple[BatchBuilder, int]:
+        """Build a batch; give it and how many it took, none if the first alone is too large.
 
         The records' timestamp is the time of publication, by which the broker expires them.
         """
         batch = producer.create_batch()
         append, now = batch.append, round(time.time() * 1000)
-        for end in range(start, len(records)):
-            record = records[end]
+        for count, record in enumerate(records):
             added = append(timestamp=now, key=record.key, value=record.value, headers=record.headers())
             if added is None:
-                return batch, end
+                return batch, count
             # Whatever its size, a batch takes the first.
-            if end == start and added.size + _BATCH_OVERHEAD_BYTES > self._batch_bytes:
-                return batch, start
+            if not count and added.size + _BATCH_OVERHEAD_BYTES > self._batch_bytes:
+                return batch, 0
         return batch, len(records)
 
     async def _send(self, producer: AIOKafkaProducer, batch: BatchBuilder, place: _Place) -> None:
@@ -199,42 +222,43 @@ class KafkaPublisher:
         async with asyncio.timeout(self._batch_timeout_seconds):
             await (await producer.send_batch(batch, topic, partition=partition))
 
-    async def _publish_one_by_one(self, remaining: dict[_Place, list[Record]]) -> None:
-        refused: list[RefusedRowError] = []
-
-        async def publish_place(place: _Place, records: list[Record]) -> None:
-            try:
-                for record in records:
-                    await self._publish_one(place, record)
-            except RefusedRowError as error:
-                refused.append(error)
+    async def _publish_one_by_one(self, shares: Sequence[_Share]) -> None:
+        async def publish_share(share: _Share) -> None:
+            while share.waiting:
+                reason = await self._publish_one(share.place, share.waiting[0])
+                if reason is None:
+                    del share.waiting[0]
+                else:
+                    share.refuse(reason)
 
         async with asyncio.TaskGroup() as group:
-            for place, records in remaining.items():
-                group.create_task(publish_place(place, records))
-        if refused:
-            raise min(refused, key=lambda error: error.position)
+            for share in shares:
+                group.create_task(publish_share(share))
 
-    async def _publish_one(self, place: _Place, record: Record) -> None:
-        """Publish one record, for as long as it takes."""
+    async def _publish_one(self, place: _Place, record: Record) -> str | None:
+        """Publish one record, for as long as it takes; give the reason if it is refused."""
         for seconds in jittered_seconds(**self._backoff):
             try:
-                if self._single is None:
-                    self._single = await self._start(enable_idempotence=False)
-                batch, end = self._fill(self._single, [record], 0)
-                if end == 0:
-                    raise self._refusal(record, f"larger than {self._batch_bytes} bytes with its headers")
-                return await self._send(self._single, batch, place)
+                producer = await self._open_single()
+                batch, count = self._fill(producer, [record])
+                if not count:
+                    return self._too_large
+                await self._send(producer, batch, place)
             except _REFUSALS as error:
-                raise self._refusal(record, repr(error)) from error
+                return repr(error)
             except _UNKNOWN as error:
                 await self._give_up_single()
                 await self._wait(seconds, error)
+            else:
+                return None
         raise AssertionError("unreachable: the waits have no end")
 
-    @staticmethod
-    def _refusal(record: Record, reason: str) -> RefusedRowError:
-        return RefusedRowError(position=record.position, topic=record.topic, key=record.key, reason=reason)
+    async def _open_single(self) -> AIOKafkaProducer:
+        # Several partitions ask at once; a producer too many would never be closed.
+        async with self._opening:
+            if self._single is None:
+                self._single = await self._start(enable_idempotence=False)
+            return self._single
 
     async def _wait(self, seconds: float, error: BaseException) -> None:
         level = logging.DEBUG if self._is_troubled else logging.WARNING

@@ -10,11 +10,17 @@ from typing import Any, Self
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db import audit
 from db.database import Database
 from outbox import cursor as cursors
+from outbox import holds as held
 from outbox import window, wire
-from outbox.connection import connect_alone, disconnect
+from outbox.connection import connect_alone, disconnect, transaction_on
 from outbox.cursor import Cursor
+from outbox.holds import Holds
+from outbox.refused import DIVERTED, SKIPPED, Refused
+from outbox.releasing import Releases
+from outbox.settling import NOTHING, Settled
 from outbox.window import Window
 from outbox.wire import Record
 
@@ -58,7 +64,15 @@ class Reader:
     Built by `open`.
     """
 
-    def __init__(self, *, connection: AsyncConnection, cursor: Cursor, page_rows: int, page_bytes: int) -> None:
+    def __init__(
+        self, *, connection: AsyncConnection, cursor: Cursor, holds: Holds, page_rows: int, page_bytes: int
+    ) -> None:
+        self.holds = holds
+        """Of the shard; its rows are to be left out of pages."""
+        self.releases = Releases(
+            connection=connection, cursor=cursor, holds=holds, page_rows=page_rows, page_bytes=page_bytes
+        )
+        """What operators want of them."""
         self._connection = connection
         self._cursor = cursor
         self._page_rows = page_rows
@@ -85,10 +99,11 @@ class Reader:
             for statement in window.SETTINGS:
                 await connection.execute(statement)
             cursor = await cursors.load(connection, shard=shard, epoch=epoch)
+            holds = await Holds.load(connection, slot_from=cursor.slot_from, slot_to=cursor.slot_to)
         except BaseException:
             await disconnect(connection)
             raise
-        return cls(connection=connection, cursor=cursor, page_rows=page_rows, page_bytes=page_bytes)
+        return cls(connection=connection, cursor=cursor, holds=holds, page_rows=page_rows, page_bytes=page_bytes)
 
     async def close(self) -> None:
         """Disconnect."""
@@ -116,17 +131,34 @@ class Reader:
         if self._ahead is None and self._open is not None and self._open.has_more:
             self._ahead = await self._read_page(self._open)
 
-    async def advance(self, page: Page) -> None:
-        """Store that a page is published.
+    async def advance(self, page: Page, settled: Settled = NOTHING) -> None:
+        """Store that a page is published, but for what is settled otherwise.
+
+        Args:
+            page: from `next_page`.
+            settled: its rows that wait, and those that nobody publishes any more.
 
         Raises:
             LeaseLostError: a later epoch has the cursor; nothing was stored.
         """
         cursor = self._cursor.at(page.bound, current=page.current, high=page.high)
-        await cursors.write(self._connection, cursor)
+        if settled:
+            async with transaction_on(self._connection):
+                await cursors.write(self._connection, cursor)
+                await self._store(settled)
+            self.holds.note(settled.held)
+        else:
+            await cursors.write(self._connection, cursor)
         self._cursor = cursor
         if cursor.current is None:
             self._open = None
+
+    async def _store(self, settled: Settled) -> None:
+        if settled.held:
+            await held.add(self._connection, settled.held)
+        for action, rows in ((DIVERTED, settled.diverted), (SKIPPED, settled.skipped)):
+            for each in rows:
+                await _note(self._connection, action, each)
 
     async def _open_window(self) -> _OpenWindow | None:
         """Continue the stored window or take a new one; an empty one is closed at once, in memory only."""
@@ -164,3 +196,15 @@ class Reader:
             place.at = bound
             if rows or bound >= place.high:
                 return place.page(rows)
+
+
+async def _note(connection: AsyncConnection, action: str, refused: Refused) -> None:
+    """Write down that a row was committed and is not on its topic."""
+    record = refused.record
+    await audit.record(
+        connection,
+        action=action,
+        target=f"outbox/{record.position}",
+        reason=refused.reason,
+        before={"topic": record.topic, "key": None if record.key is None else record.key.decode(errors="replace")},
+    )

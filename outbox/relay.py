@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -13,22 +12,10 @@ from db.waiting import jittered_seconds, wait_for
 from outbox.errors import InRecoveryError, LeaseLostError
 from outbox.lease import Lease
 from outbox.reader import Page, Reader
+from outbox.settling import Publisher, RefusalPolicy, Settled, Settler
 from outbox.wake import Wake
-from outbox.wire import Record
 
 logger = logging.getLogger("squad.relay")
-
-
-class Publisher(Protocol):
-    """Where the relay's records go."""
-
-    async def publish(self, records: Sequence[Record]) -> None:
-        """Publish records in order for each key, and return when every one is durable.
-
-        Raises:
-            RefusedRowError: one never will be.
-        """
-        ...
 
 
 class Relay:
@@ -39,6 +26,7 @@ class Relay:
         publisher: where the records go.
         lease: the right to be the active one; its name is one per shard, such as `relay-0`.
         wake: set by whoever commits; without it, polling finds the rows.
+        refusals: what is done with rows that Kafka refuses for good.
         shard: which row of `relay_cursors`.
         page_rows, page_bytes: how much is read and published before the cursor is stored; what a crash repeats.
         poll_least_seconds, poll_most_seconds: the wait after an idle pass doubles from one to the other.
@@ -52,6 +40,7 @@ class Relay:
         publisher: Publisher,
         lease: Lease,
         wake: Wake | None = None,
+        refusals: RefusalPolicy | None = None,
         shard: int = 0,
         page_rows: int = 2000,
         page_bytes: int = 16 * 1024 * 1024,
@@ -62,6 +51,7 @@ class Relay:
     ) -> None:
         self._database = database
         self._publisher = publisher
+        self._settler = Settler(publisher=publisher, policy=refusals or RefusalPolicy())
         self._lease = lease
         self._wake = wake or Wake()
         self._shard = shard
@@ -78,7 +68,6 @@ class Relay:
         """Relay until `stop`, whenever the lease is ours; what is transient is tried again for as long as it takes.
 
         Raises:
-            RefusedRowError: Kafka will never take a row; nothing of its topic and key is published after it.
             WrongClusterError, MissingCursorError: nothing can be relayed here.
             DBAPIError: the database says something that waiting does not cure.
         """
@@ -104,45 +93,61 @@ class Relay:
         """Publish everything of one window.
 
         Returns:
-            How many records were published.
+            How many rows were published or settled otherwise.
 
         Raises:
             LeaseLostError: the lease is not ours, or another's epoch is in the cursor.
         """
-        published = await self.relay_batch()
+        settled = await self.relay_batch()
         while self._reader is not None and self._reader.has_more:
-            published += await self.relay_batch()
-        return published
+            settled += await self.relay_batch()
+        return settled
 
     async def relay_batch(self) -> int:
         """Publish one page, await every acknowledgement, then store the cursor. After any error nothing is remembered.
 
+        Before it, one thing is done that an operator wants of a held row.
+
         Returns:
-            How many records were published; 0 when nothing is new, and then nothing was written either.
+            How many rows were published or settled otherwise; 0 when nothing is new, and then nothing was written.
 
         Raises:
             LeaseLostError: the lease is not ours, or another's epoch is in the cursor.
         """
         try:
             reader = await self._open_reader()
+            released = await self._serve_request(reader)
             page = await reader.next_page()
             if page is None:
-                return 0
-            await self._publish(reader, page)
-            await reader.advance(page)
+                return released
+            await reader.advance(page, await self._publish(reader, page))
         except BaseException as error:
             await self.close()
             if isinstance(error, BaseExceptionGroup):
                 raise _first_of(error) from error
             raise
-        return len(page.records)
+        return released + len(page.records)
 
-    async def _publish(self, reader: Reader, page: Page) -> None:
-        # The lease's time is asked for as late as possible: whoever was paused here must not publish.
-        _ = self._lease.epoch
+    async def _serve_request(self, reader: Reader) -> int:
+        release = await reader.releases.find()
+        if release is None:
+            return 0
+        self._check_lease()
+        refused = await self._publisher.publish(release.records) if release.records else ()
+        await reader.releases.settle(release, refused)
+        return max(1, len(release.records))
+
+    async def _publish(self, reader: Reader, page: Page) -> Settled:
+        self._check_lease()
+        free, waiting = reader.holds.split(page.records)
         async with asyncio.TaskGroup() as group:
             group.create_task(reader.read_ahead())
-            await self._publisher.publish(page.records)
+            settled = await self._settler.publish(free)
+        return replace(settled, held=[*waiting, *settled.held]) if waiting else settled
+
+    def _check_lease(self) -> None:
+        """See to the lease as late as possible: whoever was paused must not publish."""
+        _ = self._lease.epoch
 
     async def _run_once(self) -> None:
         """Become the active one and be it for as long as it goes well, or wait a little."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Integer, SmallInteger, TextClause, bindparam, text
+from sqlalchemy import ARRAY, BigInteger, Integer, SmallInteger, TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.models.base import Xid8
@@ -89,6 +89,10 @@ _FETCH: Final = """
       AND (txid >= CAST(:previous_xmax AS xid8) OR txid = ANY(CAST(:previous_xip AS xid8[])))
       AND pg_visible_in_snapshot(txid, (SELECT CAST(CAST(:current AS text) AS pg_snapshot)))
     ORDER BY position"""
+
+_FETCH_POSITIONS: Final = text(
+    f"SELECT {_COLUMNS} FROM outbox WHERE position = ANY(:positions) ORDER BY position"  # noqa: S608 - constants only
+).bindparams(bindparam("positions", type_=ARRAY(BigInteger)))
 
 _TYPES: Final = {
     "previous_xmax": Xid8(),
@@ -212,6 +216,11 @@ class Window:
         """Give the window's rows after one position up to another, by position, as `wire.wrap` takes them."""
         place = {"at": at, "bound": bound, **self._slots}
         return await _fetch(connection, self._statements.fetch, self._after | place)
+
+
+async def fetch_positions(connection: AsyncConnection, positions: Sequence[int]) -> Sequence[Sequence[Any]]:
+    """Give rows by position, whatever their transaction, as `wire.wrap` takes them."""
+    return await _fetch(connection, _FETCH_POSITIONS, {"positions": list(positions)})
 
 
 async def _fetch(

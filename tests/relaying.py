@@ -7,16 +7,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.database import Database
 from outbox.append import Outbox
 from outbox.lease import Lease
 from outbox.partitions import first_position
-from outbox.relay import Publisher, Relay
+from outbox.refused import Refused, behind
+from outbox.relay import Relay
+from outbox.settling import Publisher, RefusalPolicy
 from outbox.wire import Record
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -31,10 +34,11 @@ class DisturbedError(OSError):
 
 @dataclass(slots=True)
 class RecordingPublisher:
-    """Keeps what it is given; `before` and `after` may wait, or break it off."""
+    """Keeps what it is given; `before` and `after` may wait, or break it off, and `refuse` says what is never taken."""
 
     before: Disturbance | None = None
     after: Disturbance | None = None
+    refuse: Callable[[Record], bool] = lambda _: False
     records: list[Record] = field(default_factory=list)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -42,14 +46,29 @@ class RecordingPublisher:
     def positions(self) -> list[int]:
         return [record.position for record in self.records]
 
-    async def publish(self, records: Sequence[Record]) -> None:
+    async def publish(self, records: Sequence[Record]) -> Sequence[Refused]:
         if self.before is not None:
             await self.before(records)
+        refused = self._refuse(records)
+        left_out = {each.position for each in refused}
         async with self.changed:
-            self.records.extend(records)
+            self.records.extend(record for record in records if record.position not in left_out)
             self.changed.notify_all()
         if self.after is not None:
             await self.after(records)
+        return refused
+
+    def _refuse(self, records: Sequence[Record]) -> list[Refused]:
+        refused: list[Refused] = []
+        stuck: dict[tuple[str, bytes], int] = {}
+        for record in records:
+            if record.key is not None and (record.topic, record.key) in stuck:
+                refused.append(behind(record, stuck[record.topic, record.key]))
+            elif self.refuse(record):
+                refused.append(Refused(record=record, reason="a test says so"))
+                if record.key is not None:
+                    stuck[record.topic, record.key] = record.position
+        return refused
 
     async def wait_until(self, predicate: Callable[[list[Record]], bool]) -> None:
         async with asyncio.timeout(20), self.changed:
@@ -100,13 +119,25 @@ async def write_rows(
 
 @asynccontextmanager
 async def leading_relay(
-    database: Database, publisher: Publisher, *, page_rows: int = 2000, page_bytes: int = 2**24
+    database: Database,
+    publisher: Publisher,
+    *,
+    page_rows: int = 2000,
+    page_bytes: int = 2**24,
+    refusals: RefusalPolicy | None = None,
 ) -> AsyncIterator[Relay]:
     """Give a relay that took the lease, from whomever."""
     lease = Lease(database=database, name="relay-0", ttl_seconds=600)
     await execute(database, "UPDATE leases SET expires_at = '-infinity'")
     assert await lease.acquire_once()
-    relay = Relay(database=database, publisher=publisher, lease=lease, page_rows=page_rows, page_bytes=page_bytes)
+    relay = Relay(
+        database=database,
+        publisher=publisher,
+        lease=lease,
+        refusals=refusals,
+        page_rows=page_rows,
+        page_bytes=page_bytes,
+    )
     try:
         yield relay
     finally:
@@ -116,6 +147,11 @@ async def leading_relay(
 async def execute(database: Database, statement: str) -> None:
     async with database.transaction() as session:
         await session.execute(text(statement))
+
+
+async def fetch_rows(database: Database, query: str) -> Sequence[Row[Any]]:
+    async with database.sessions() as session:
+        return (await session.execute(text(query))).all()
 
 
 async def fetch_cursor(database: Database) -> dict[str, object]:

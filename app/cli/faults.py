@@ -7,7 +7,8 @@ from app.commands import InputError
 from app.settings import SettingsError, variable
 from consumers.failures import HalfDeployedError
 from db.errors import Failure, classify, sqlstate
-from outbox.errors import RefusedRowError, WrongClusterError
+from outbox.errors import WrongClusterError
+from outbox.hold_requests import NotHeldError
 from stack.errors import StackError
 
 EXIT_FAILED: Final = 1
@@ -22,7 +23,7 @@ def explain(error: BaseException) -> tuple[str, int] | None:
         return explained[0] if explained else None
     if isinstance(error, InputError | SettingsError):
         return str(error), EXIT_USAGE
-    if isinstance(error, TopicError | HalfDeployedError | StackError | RefusedRowError | WrongClusterError):
+    if isinstance(error, TopicError | HalfDeployedError | StackError | WrongClusterError | NotHeldError):
         return str(error), EXIT_FAILED
     if isinstance(error, UNREACHABLE):
         return f"cannot reach Kafka ({variable('kafka_bootstrap_servers')}): {error}", EXIT_UNREACHABLE

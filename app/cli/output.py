@@ -8,7 +8,14 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one value a line.")]
 
-Reason = Annotated[str, typer.Option(help="Why, for the audit.")]
+
+def _check_reason(given: str) -> str:
+    if not given.strip():
+        raise typer.BadParameter("is empty")
+    return given
+
+
+Reason = Annotated[str, typer.Option(help="Why, for the audit.", callback=_check_reason)]
 """For verbs that change something; required, because it has no default."""
 
 

@@ -1,6 +1,6 @@
 """How the relay publishes the outbox, and how far ahead the outbox is prepared."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
 
@@ -19,6 +19,16 @@ class RelayOptions(BaseModel):
         PositiveFloat, Field(description="The relay's first wait when nothing is new; doubles up to the next setting.")
     ] = 0.01
     relay_poll_most_seconds: Annotated[PositiveFloat, Field(description="The relay's longest wait.")] = 0.5
+    relay_refused_rows: Annotated[
+        Literal["hold", "divert", "skip"],
+        Field(
+            description="What becomes of a row that Kafka refuses for good: it waits with its topic and key (hold),"
+            " goes to the dead letters (divert), or is left out (skip)."
+        ),
+    ] = "hold"
+    relay_producer_max_records: Annotated[
+        PositiveInt, Field(le=2_000_000_000, description="Records after which the relay's Kafka producer is renewed.")
+    ] = 1_000_000_000
     lease_seconds: Annotated[
         PositiveFloat, Field(description="After which a standby relay takes over from a silent one.")
     ] = 10

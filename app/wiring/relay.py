@@ -10,6 +10,7 @@ from outbox.lease import Lease
 from outbox.partitions import Partitions
 from outbox.publisher import KafkaPublisher
 from outbox.relay import Relay
+from outbox.settling import RefusalPolicy
 from outbox.wake import Listener, Wake
 
 RELAY_CONNECTIONS = 5
@@ -18,7 +19,11 @@ RELAY_CONNECTIONS = 5
 
 def add_relay(process: Process, settings: Settings, database: Database, wake: Wake, resources: AsyncExitStack) -> None:
     """Add the parts of a relay to a process."""
-    publisher = KafkaPublisher(client=client_arguments(settings), batch_bytes=settings.relay_batch_max_bytes)
+    publisher = KafkaPublisher(
+        client=client_arguments(settings),
+        batch_bytes=settings.relay_batch_max_bytes,
+        records_per_producer=settings.relay_producer_max_records,
+    )
     resources.push_async_callback(publisher.close)
     lease = Lease(
         database=database,
@@ -31,6 +36,11 @@ def add_relay(process: Process, settings: Settings, database: Database, wake: Wa
         publisher=publisher,
         lease=lease,
         wake=wake,
+        refusals=RefusalPolicy(
+            way=settings.relay_refused_rows,
+            dead_letters_topic=settings.topic("dead-letters"),
+            dead_letter_bytes=settings.dead_letter_max_bytes,
+        ),
         page_rows=settings.relay_page_max_rows,
         page_bytes=settings.relay_page_max_bytes,
         poll_least_seconds=settings.relay_poll_least_seconds,

@@ -87,16 +87,24 @@ class Lease(Base):
 
 
 class HeldRow(Base):
-    """An outbox row that waits behind one of its topic and key which Kafka refused."""
+    """An outbox row that waits: Kafka refused it, or one of its topic and key before it.
+
+    The relay that leads the row's shard adds and removes lines; operators only ask for it, by the two flags.
+    """
 
     __tablename__ = "held"
     __table_args__ = (
         CheckConstraint("reason <> ''", name="reason_given"),
-        Index("ix_held_position", "position"),
+        # Not over the key, which can be longer than an index takes; the slot narrows as well.
+        Index("ix_held_slot_position", "slot", "position"),
+        Index("ix_held_requested", "position", postgresql_where=text("release_requested OR skip_requested")),
     )
 
-    topic: Mapped[str] = mapped_column(Text, primary_key=True)
-    key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    topic: Mapped[str] = mapped_column(Text)
+    key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    slot: Mapped[int] = mapped_column(SmallInteger)
     reason: Mapped[str] = mapped_column(Text)
     since: Mapped[Moment] = mapped_column(server_default=text("now()"))
+    release_requested: Mapped[bool] = mapped_column(server_default=text("false"))
+    skip_requested: Mapped[bool] = mapped_column(server_default=text("false"))

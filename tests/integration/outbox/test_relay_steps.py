@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from db.database import Database
-from outbox.errors import InRecoveryError, LeaseLostError, MissingCursorError, RefusedRowError, WrongClusterError
+from outbox.errors import InRecoveryError, LeaseLostError, MissingCursorError, WrongClusterError
 from outbox.lease import Lease
 from outbox.relay import Relay
 from outbox.wake import Listener, Notifier, Wake
@@ -239,22 +239,6 @@ async def test_running_relay_goes_on_after_its_connection_was_killed(database: D
         await publisher.wait_until(lambda _: len(set(publisher.positions)) == 3)
         relay.stop()
     assert publisher.positions[:4] == publisher.positions[:2] * 2
-
-
-async def test_running_relay_stops_at_a_refused_row(database: Database) -> None:
-    async def refuse(records: Sequence[Record]) -> None:
-        first = records[0]
-        raise RefusedRowError(position=first.position, topic=first.topic, key=first.key, reason="a test says so")
-
-    await write_rows(database, "a", [1])
-    lease = Lease(database=database, name="relay-0")
-    relay = Relay(database=database, publisher=RecordingPublisher(before=refuse), lease=lease)
-
-    with pytest.raises(RefusedRowError, match="a test says so"):
-        await relay.run()
-
-    assert not lease.is_held
-    assert (await fetch_cursor(database))["previous"] == (3, 3, ())
 
 
 async def test_notification_wakes_across_connections(database: Database) -> None:

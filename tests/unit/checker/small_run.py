@@ -51,6 +51,9 @@ class SmallRun:
         self.versions: dict[str, int] = defaultdict(int)
         self.tables: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         self.checkpoint: int | None = None
+        self.held: set[int] = set()
+        self.skipped: set[int] = set()
+        self.diverted: set[int] = set()
         self._numbers = count(1)
         self._recorded: dict[str, datetime] = {}
 
@@ -70,6 +73,9 @@ class SmallRun:
                 checkpoints={0: end if self.checkpoint is None else self.checkpoint},
                 versions=self.versions,
                 state=State(**{name: self.tables[name] for name in State.__annotations__}),
+                held=self.held,
+                skipped=self.skipped,
+                diverted=self.diverted,
             ),
         )
 

@@ -10,6 +10,7 @@ from checker.evidence import Place
 from checker.faults import Invariant
 from checker.judge import Result, judge
 from checker.state import RETELL
+from messages import ids
 from messages.registry import EVENTS
 from tests.making import NOON
 from tests.unit.checker.small_run import (
@@ -321,3 +322,42 @@ def test_event_of_a_type_that_the_checker_does_not_know_is_never_passed() -> Non
 
 def test_checker_knows_what_every_event_does_to_the_tables() -> None:
     assert {message.name for message in EVENTS.values()} == RETELL.keys()
+
+
+def _take_off_topic(run: SmallRun, topic: str, *indexes: int) -> set[int]:
+    """Remove records, and give the positions of their rows."""
+    ids = {run.topics[topic][index].header("ce_id") for index in indexes}
+    for index in sorted(indexes, reverse=True):
+        run.remove(topic, index)
+    return {row.position for row in run.outbox if row.event_id in ids}
+
+
+@pytest.mark.parametrize("topic", [EVENTS_TOPIC, OUTCOMES])
+def test_rows_that_are_held_need_not_be_on_their_topic(topic: str) -> None:
+    run = make_small_run()
+    end = len(run.topics[topic])
+    positions = _take_off_topic(run, topic, *range(4, end))
+    assert judge(run.evidence()).result is Result.FAIL
+
+    run.held = positions
+
+    assert judge(run.evidence()).findings == ()
+
+
+def test_row_that_was_skipped_leaves_a_gap_that_is_known() -> None:
+    run = make_small_run()
+    run.skipped = _take_off_topic(run, EVENTS_TOPIC, 3)
+
+    assert judge(run.evidence()).findings == ()
+
+
+def test_diverted_row_is_to_be_among_the_dead_letters() -> None:
+    run = make_small_run()
+    run.diverted = _take_off_topic(run, EVENTS_TOPIC, 3)
+    (position,) = run.diverted
+    assert {finding.invariant for finding in judge(run.evidence()).findings} == {Invariant.PUBLISHED}
+
+    letter_id = ids.diverted_id(EVENTS_TOPIC, position)
+    run.append(LETTERS, SQUAD.encode(), b"", [("dead-letter-id", letter_id.encode())])
+
+    assert judge(run.evidence()).findings == ()

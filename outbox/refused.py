@@ -1,0 +1,43 @@
+"""Rows that Kafka refuses for good: what the publisher says of them, and what is to become of them."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from outbox.wire import Record
+
+Way = Literal["hold", "divert", "skip"]
+"""What is done with a refused row: it waits with its key, goes to the dead letters, or is left out."""
+
+DIVERTED: Final = "relay diverted"
+SKIPPED: Final = "relay skipped"
+"""How the audit calls what a relay did with a refused row by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A record that was not published, while others of its page were.
+
+    Attributes:
+        record: which.
+        reason: what Kafka, or the size check before it, said; or behind which it waits.
+        behind: the position of the refused record of the same topic and key in front of it; absent for that one itself.
+    """
+
+    record: Record
+    reason: str
+    behind: int | None = None
+
+    @property
+    def position(self) -> int:
+        """Of its row."""
+        return self.record.position
+
+
+def behind(record: Record, position: int) -> Refused:
+    """Give the record as one that waits behind a refused or held one of its topic and key."""
+    return Refused(record=record, reason=f"behind position {position}", behind=position)
+
+
+def shown_key(key: bytes | None) -> str:
+    """Give a key as a log line has it: keys of dead letters are whatever somebody sent."""
+    return "none" if key is None else repr(key[:64]) + ("…" if len(key) > 64 else "")

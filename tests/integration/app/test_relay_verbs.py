@@ -1,0 +1,67 @@
+"""The verbs by which operators look after the relay, on a real database."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli.main import app
+from db.database import Database
+from outbox.hold_requests import NotHeldError
+from tests.relaying import RecordingPublisher, fetch_rows, leading_relay, write_rows
+
+
+@pytest.fixture
+def squad(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs a verb with `--json`, and gives what it printed."""
+    monkeypatch.setenv("SQUAD_DATABASE_URL", database_url)
+
+    async def run(*arguments: str) -> list[dict[str, Any]]:
+        result = await asyncio.to_thread(CliRunner().invoke, app, [*arguments, "--json"])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    return run
+
+
+async def test_held_rows_are_listed_skipped_and_released_by_an_operator(database: Database, squad: Any) -> None:
+    publisher = RecordingPublisher(refuse=lambda _: True)
+    await write_rows(database, "a", [1, 2, 3])
+    async with leading_relay(database, publisher) as relay:
+        await relay.pass_once()
+        (hold,) = await squad("holds", "list")
+        assert (hold["topic"], hold["key"], hold["rows"], hold["requested"]) == ("squad.events", "a", 3, None)
+
+        (skipped,) = await squad("holds", "skip", "--position", str(hold["position"]), "--reason", "broken")
+        assert skipped == {"position": hold["position"], "requested": "skip", "others": "hold"}
+        await relay.pass_once()
+        (released,) = await squad("holds", "release", "--topic", "squad.events", "--key", "a", "--reason", "fixed")
+        assert released["rows"] == 2
+        assert [each["requested"] for each in await squad("holds", "list", "--key", "a")] == ["release"]
+        publisher.refuse = lambda _: False
+        await relay.pass_once()
+
+    assert len(publisher.records) == 2
+    assert await squad("holds", "list") == []
+    notes = await fetch_rows(database, "SELECT action, reason FROM audit ORDER BY id")
+    assert [tuple(note) for note in notes] == [("holds skip", "broken"), ("holds release", "fixed")]
+    with pytest.raises(NotHeldError):
+        await squad("holds", "release", "--topic", "squad.events", "--key", "a", "--reason", "again")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("release", "--topic", "squad.events", "--reason", "x"),
+        ("release", "--position", "1", "--reason", " "),
+        ("release", "--topic", "t", "--key", "\\xzz", "--reason", "x"),
+        ("skip", "--position", "1"),
+    ],
+)
+async def test_half_of_what_a_verb_needs_is_a_usage_error(squad: Any, arguments: tuple[str, ...]) -> None:
+    with pytest.raises(AssertionError):
+        await squad("holds", *arguments)
