@@ -106,6 +106,7 @@ def test_every_setting_has_a_meaning_and_every_limit_its_unit():
         "_seconds",
         "_bytes",
         "_rows",
+        "_records",
         "_commands",
         "_headers",
         "_depth",

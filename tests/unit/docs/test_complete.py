@@ -153,7 +153,9 @@ def test_every_header_of_dead_letters_is_documented() -> None:
     content = (1, "t", b"k" * 2_000, "id", "x", "/s", "now", *[None] * 5, "now", *[None] * 4, b"v" * 2_000)
     [refused] = wire.wrap([content])
     diverted = divert(refusing.Refused(record=refused, reason="so"), topic="t", max_bytes=1_000)
-    assert {*names, *(name for name, _ in diverted.headers())} == {name for name in code_in(page("messages.md")) if name.startswith("dead-letter-")}
+    assert {*names, *(name for name, _ in diverted.headers())} == {
+        name for name in code_in(page("messages.md")) if name.startswith("dead-letter-")
+    }
 
 
 def test_every_decision_is_in_the_index() -> None:

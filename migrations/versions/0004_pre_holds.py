@@ -6,8 +6,8 @@ The previous release has the table but no code that uses it, so it is made anew.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
