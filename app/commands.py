@@ -1,7 +1,6 @@
 """Sending a command by hand, and looking up what became of one."""
 
 import asyncio
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
@@ -16,10 +15,11 @@ from app.settings import Settings
 from db.database import Database
 from db.models import InboxCommand
 from domain.commands import Command
-from messages.codec import encode_command
+from messages.codec import encode_command, tell_faults
 from messages.envelope import parse_time
+from messages.masking import read_masked
 from messages.refusals import RefusedError
-from messages.registry import COMMANDS
+from messages.registry import COMMANDS, OUTCOME
 
 POLL_SECONDS = 0.05
 """How often the inbox is asked for an outcome."""
@@ -52,7 +52,7 @@ def build(type_name: str, data: str, *, command_id: str | None, time: str | None
         command = message_type.decode(data.encode())
         moment = datetime.now(UTC) if time is None else parse_time(time)
     except ValidationError as error:
-        faults = (f"{'.'.join(map(str, each['loc'])) or 'data'}: {each['msg']}" for each in error.errors())
+        faults = (f"{field}: {fault}" for field, fault in tell_faults(error).items())
         raise InputError(f"data does not fit {type_name}: {'; '.join(faults)}") from None
     except RefusedError as refusal:
         raise InputError(refusal.detail) from None
@@ -103,6 +103,6 @@ async def _find(database: Database, source: str, command_id: str) -> dict[str, A
         )
     if row is None:
         return None
-    body: dict[str, Any] = json.loads(row.outcome_body)
+    body: dict[str, Any] = read_masked(OUTCOME.name, row.outcome_body)
     place = {"topic": row.topic, "partition": row.partition, "offset": row.record_offset}
     return body | place | {"decided_at": row.decided_at.isoformat()}

@@ -1,41 +1,68 @@
-"""A record as one line, or as one JSON object."""
+"""A record as one line, or as one JSON object; personal data is masked, and data that nobody knows is not shown."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from app.broker import KafkaRecord
+from messages.masking import HiddenError, read_masked
+from messages.structured import is_structured
 
 
-def as_object(record: KafkaRecord) -> dict[str, Any]:
-    """Give a record as JSON has it: place, key, headers, and data parsed where it is JSON."""
-    return {
+def as_object(record: KafkaRecord, *, unmasked: bool = False) -> dict[str, Any]:
+    """Give a record as JSON has it: place, key, headers, and data; of data that is not shown, its size.
+
+    Args:
+        record: as Kafka has it.
+        unmasked: show all data as it is.
+    """
+    headers = _headers(record)
+    shown: dict[str, Any] = {
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.offset,
         "timestamp": record.timestamp,
         "key": _text(record.key),
-        "headers": {name: _text(value) for name, value in record.headers},
-        "data": _data(record.value),
+        "headers": headers,
     }
+    try:
+        return shown | {"data": _data(record, headers, unmasked=unmasked)}
+    except HiddenError as hidden:
+        return shown | {"data": None, "data_bytes": hidden.size_bytes}
 
 
-def as_line(record: KafkaRecord) -> str:
-    """Give a record as a person scans it: place, type, number in its stream, key, data."""
-    headers = {name: _text(value) or "" for name, value in record.headers}
-    sequence = headers.get("ce_sequence", "").lstrip("0")
+def as_line(record: KafkaRecord, *, unmasked: bool = False) -> str:
+    """Give a record as a person scans it: place, type, number in its stream, key, data.
+
+    Args:
+        record: as Kafka has it.
+        unmasked: show all data as it is.
+    """
+    headers = _headers(record)
+    sequence = (headers.get("ce_sequence") or "").lstrip("0")
     number = f" #{sequence}" if sequence else ""
-    data = json.dumps(_data(record.value), ensure_ascii=False)
-    return f"{record.partition}@{record.offset:<8} {headers.get('ce_type', '?')}{number} {_text(record.key)} {data}"
+    try:
+        data = json.dumps(_data(record, headers, unmasked=unmasked), ensure_ascii=False)
+    except HiddenError as hidden:
+        data = f"({hidden.size_bytes} bytes, not shown)"
+    return f"{record.partition}@{record.offset:<8} {headers.get('ce_type') or '?'}{number} {_text(record.key)} {data}"
+
+
+def _headers(record: KafkaRecord) -> dict[str, str | None]:
+    return {name: _text(value) for name, value in record.headers}
 
 
 def _text(content: bytes | None) -> str | None:
     return None if content is None else content.decode(errors="replace")
 
 
-def _data(value: bytes | None) -> Any:  # noqa: ANN401 - whatever JSON has
-    if value is None:
+def _data(record: KafkaRecord, headers: Mapping[str, str | None], *, unmasked: bool) -> Any:  # noqa: ANN401 - whatever JSON has
+    if record.value is None:
         return None
+    if not unmasked:
+        is_whole_event = is_structured(headers.get("content-type") or "")
+        return read_masked(None if is_whole_event else headers.get("ce_type"), record.value)
     try:
-        return json.loads(value)
+        return json.loads(record.value)
     except ValueError:
-        return _text(value)
+        return _text(record.value)

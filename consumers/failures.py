@@ -20,6 +20,7 @@ from typing import Protocol
 from consumers.checkpoints import FencedError
 from consumers.inbox import RivalError
 from consumers.records import Batch, Partition, Record, partition_of
+from db.describing import describe, trace
 from db.errors import Failure, classify
 from db.waiting import jittered_seconds, wait_for
 
@@ -120,10 +121,10 @@ class Settler:
                     return error
                 if failure is Failure.HALF_DEPLOYED and monotonic() - since > self._deploy_seconds:
                     raise HalfDeployedError(
-                        f"schema or rights do not fit this release (`squad migrate`?): {error}"
+                        f"schema or rights do not fit this release (`squad migrate`?): {describe(error)}"
                     ) from error
                 if failure != trouble:
-                    logger.warning("%s failure, the same records again: %s", failure, _first_line(error))
+                    logger.warning("%s failure, the same records again: %s", failure, describe(error))
                     trouble = failure
                 if await wait_for(self._stopping, next(waits)):
                     logger.warning("batch left to whoever reads it next: the process is to end")
@@ -141,14 +142,11 @@ class Settler:
         self._source.stop_partition(
             partition,
             f"the record at offset {record.offset} (type {_text(names.get('ce_type'))}, id {_text(names.get('ce_id'))})"
-            f" cannot be applied: {type(error).__name__}: {_first_line(error)}",
+            f" cannot be applied: {describe(error)}",
         )
-        logger.error("the culprit's error", exc_info=error)
+        # Its message could tell what is in the record, and that may be personal.
+        logger.error("the culprit's error: %s", trace(error))
         return frozenset({partition})
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
 
 
 def _text(header: bytes | None) -> str:

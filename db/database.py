@@ -56,10 +56,14 @@ class Database:
 
     @cached_property
     def engine(self) -> AsyncEngine:
-        """The asynchronous engine, READ COMMITTED; `pool_pre_ping` stays off, it costs three round trips."""
+        """The asynchronous engine, READ COMMITTED; `pool_pre_ping` stays off, it costs three round trips.
+
+        Its errors and logs never tell parameters: they may be personal.
+        """
         return create_async_engine(
             self.url,
             isolation_level="READ COMMITTED",
+            hide_parameters=True,
             connect_args={"server_settings": self._server_settings, "timeout": self._connect_timeout_seconds},
             **self._pool,
         )
@@ -74,7 +78,8 @@ class Database:
         """The synchronous engine, for scripts (needs the extra `sync`)."""
         options = " ".join(f"-c {name}={value}" for name, value in self._server_settings.items())
         arguments: dict[str, Any] = {"options": options, "connect_timeout": round(self._connect_timeout_seconds)}
-        return create_engine(self.url.set(drivername="postgresql+psycopg"), connect_args=arguments, **self._pool)
+        url = self.url.set(drivername="postgresql+psycopg")
+        return create_engine(url, connect_args=arguments, hide_parameters=True, **self._pool)
 
     @cached_property
     def sync_sessions(self) -> sessionmaker[Session]:

@@ -23,6 +23,10 @@ MAX_FAULT_CHARACTERS: Final = 200
 
 _EXTENSION: Final = re.compile(r"[a-z0-9]{1,20}")
 
+_FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+
+_NOT_JSON: Final = "JSON"
+
 _NESTING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 
 
@@ -101,14 +105,30 @@ def decode(envelope: Envelope, content_type: str | None, data: bytes | None, lim
 
 
 def _refusal(type_name: str, error: ValidationError) -> RefusedError:
+    errors = tell_faults(error)
+    if _NOT_JSON in errors:
+        return RefusedError(Reason.UNREADABLE, errors[_NOT_JSON])
+    return RefusedError(Reason.INVALID_DATA, f"data does not fit {type_name}", errors)
+
+
+def tell_faults(error: ValidationError) -> dict[str, str]:
+    """Say what is wrong with a command's data, by field, without telling any value: it may be personal.
+
+    The name of an unknown field is told too, for it is a typing error as a rule; but only if it looks like a name.
+    """
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     if faults[0]["type"] == "json_invalid":
-        return RefusedError(Reason.UNREADABLE, faults[0]["msg"])
-    errors = {
-        (".".join(map(str, fault["loc"])) or "data")[:MAX_FAULT_CHARACTERS]: fault["msg"][:MAX_FAULT_CHARACTERS]
+        return {_NOT_JSON: faults[0]["msg"]}
+    return {
+        ".".join(_tell_name(part) for part in fault["loc"])[:MAX_FAULT_CHARACTERS] or "data": fault["msg"][
+            :MAX_FAULT_CHARACTERS
+        ]
         for fault in faults[:MAX_FAULTS]
     }
-    return RefusedError(Reason.INVALID_DATA, f"data does not fit {type_name}", errors)
+
+
+def _tell_name(part: int | str) -> str:
+    return str(part) if isinstance(part, int) or _FIELD.fullmatch(part) else "(no name of a field)"
 
 
 def hash_command(envelope: Envelope, command: Command) -> bytes:

@@ -5,13 +5,14 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal
 
 from pydantic.json_schema import GenerateJsonSchema
 
 from domain.values import Personal, Shape
+from messages.marks import form_in, hints_of, marks_of
 from messages.registry import COMMANDS, EVENTS, OUTCOME, MessageType
 
 PUBLISHED: Final = Path(__file__).parent / "published" / "schemas"
@@ -46,32 +47,22 @@ def _forms(form: type[Any], schema: dict[str, Any]) -> Iterator[tuple[type[Any],
 
 
 def _nested(form: type[Any], name: str) -> type[Any] | None:
-    for hint in get_type_hints(form).values():
-        for argument in (hint, *get_args(hint)):
-            if is_dataclass(argument) and isinstance(argument, type) and argument.__name__ == name:
-                return argument
-    return None
+    found = (form_in(hint) for hint in hints_of(form).values())
+    return next((nested for nested in found if nested is not None and nested.__name__ == name), None)
 
 
 def _annotate(form: type[Any], properties: dict[str, Any]) -> None:
     """Say what predicates check and what is personal, where the class says so; pydantic does not know these marks."""
-    hints = get_type_hints(form, include_extras=True)
+    hints = hints_of(form)
     for field in fields(form):
         described = properties[field.name]
         described.pop("title", None)
-        for mark in _marks(hints[field.name]):
+        for mark in marks_of(hints[field.name]):
             if isinstance(mark, Shape):
                 shape = {"pattern": mark.pattern, "format": mark.format}
                 _textual(described).update({name: value for name, value in shape.items() if value is not None})
             elif isinstance(mark, Personal):
                 described["x-personal"] = True
-
-
-def _marks(hint: Any) -> Iterator[object]:  # noqa: ANN401 - an annotation
-    if get_origin(hint) is Annotated:
-        yield from hint.__metadata__
-    for argument in get_args(hint):
-        yield from _marks(argument) if not isinstance(argument, Shape | Personal) else ()
 
 
 def _textual(described: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,12 @@ FromBeginning = Annotated[bool, typer.Option("--from-beginning", help="Begin wit
 ToEnd = Annotated[bool, typer.Option("--to-end", help="Stop at what is the end now.")]
 
 
-def _tail(topic: Literal["events", "outcomes"], *, from_beginning: bool, to_end: bool, as_json: bool) -> None:
+Unmasked = Annotated[bool, typer.Option("--unmasked", help="Show personal data and data of unknown types too.")]
+
+
+def _tail(
+    topic: Literal["events", "outcomes"], *, from_beginning: bool, to_end: bool, unmasked: bool, as_json: bool
+) -> None:
     import asyncio
 
     from app import broker
@@ -28,18 +33,25 @@ def _tail(topic: Literal["events", "outcomes"], *, from_beginning: bool, to_end:
     async def follow() -> None:
         name = settings.topic(topic)
         async for record in broker.tail(settings, name, from_beginning=from_beginning, to_end=to_end):
-            print_json(as_object(record)) if as_json else typer.echo(as_line(record))
+            if as_json:
+                print_json(as_object(record, unmasked=unmasked))
+            else:
+                typer.echo(as_line(record, unmasked=unmasked))
 
     asyncio.run(follow())
 
 
 @events.command("tail")
-def tail_events(*, from_beginning: FromBeginning = False, to_end: ToEnd = False, as_json: Json = False) -> None:
+def tail_events(
+    *, from_beginning: FromBeginning = False, to_end: ToEnd = False, unmasked: Unmasked = False, as_json: Json = False
+) -> None:
     """Print events as they come, until Ctrl-C."""
-    _tail("events", from_beginning=from_beginning, to_end=to_end, as_json=as_json)
+    _tail("events", from_beginning=from_beginning, to_end=to_end, unmasked=unmasked, as_json=as_json)
 
 
 @outcomes.command("tail")
-def tail_outcomes(*, from_beginning: FromBeginning = False, to_end: ToEnd = False, as_json: Json = False) -> None:
+def tail_outcomes(
+    *, from_beginning: FromBeginning = False, to_end: ToEnd = False, unmasked: Unmasked = False, as_json: Json = False
+) -> None:
     """Print outcomes as they come, until Ctrl-C."""
-    _tail("outcomes", from_beginning=from_beginning, to_end=to_end, as_json=as_json)
+    _tail("outcomes", from_beginning=from_beginning, to_end=to_end, unmasked=unmasked, as_json=as_json)

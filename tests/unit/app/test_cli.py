@@ -74,6 +74,17 @@ def test_usage_errors_are_told_and_exit_with_2(arguments, said):
     assert "Traceback" not in result.stderr
 
 
+def test_what_is_wrong_with_a_command_is_told_without_its_values():
+    secret = "ada.lovelace"
+    data = json.dumps({"user_id": secret, "email": secret, "name": [secret], f"{secret}@example.org": 1})
+
+    result = squad("send", "user.register.v1", data)
+
+    assert result.returncode == 2
+    assert all(f"{field}: " in result.stderr for field in ("user_id", "email", "name"))
+    assert secret not in result.stderr + result.stdout
+
+
 def test_malformed_setting_exits_with_2():
     result = squad("settings", SQUAD_LANES="many")
 
