@@ -128,7 +128,7 @@ class Case:
     def outcome_ids(self) -> Mapping[str, InboxRow]:
         """The ids of every outcome that there should be, earlier revisions too."""
         return {
-            ids.outcome_id(row.identity.source, row.identity.id, revision): row
+            ids.CommandIds(row.identity.source, row.identity.id).outcome(revision): row
             for row in self.tables.inbox
             for revision in range(1, row.revision + 1)
         }
@@ -151,4 +151,4 @@ class Case:
 
 def current_outcome_id(row: InboxRow) -> str:
     """Give the id of the outcome that a command has now."""
-    return ids.outcome_id(row.identity.source, row.identity.id, row.revision)
+    return ids.CommandIds(row.identity.source, row.identity.id).outcome(row.revision)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,7 +12,7 @@ from messages import ids
 from messages.envelope import Envelope
 from messages.refusals import Reason
 from messages.registry import DEAD_LETTER_TYPE
-from outbox.append import Outbox
+from outbox.append import Outbox, row
 
 DETAIL_CHARACTERS: Final = 2_000
 """How much of an explanation is kept."""
@@ -88,8 +87,7 @@ def append(
     *,
     topic: str,
     source: str,
-    now: datetime,
-    recorded_at: datetime,
+    time_microseconds: int,
     max_bytes: int,
 ) -> None:
     """Publish a dead letter: the original record with headers that say why, cut so that Kafka takes it.
@@ -99,8 +97,7 @@ def append(
         letter: the record and its fault.
         topic: of the dead letters.
         source: who we are, for the outbox's column.
-        now: the record's Kafka time.
-        recorded_at: when the transaction began.
+        time_microseconds: the record's Kafka time.
         max_bytes: of original headers and value together; the headers that say why are a few kilobytes more.
     """
     record = letter.record
@@ -117,16 +114,17 @@ def append(
     if key is not None and len(key) > MAX_KEY_BYTES:
         reasons["dead-letter-key-left-out-bytes"] = str(len(key))
         key = None
-    outbox.append_raw(
-        topic=topic,
-        key=key,
-        event_id=reasons["dead-letter-id"],
-        type=DEAD_LETTER_TYPE,
-        source=source,
-        time=now,
-        recorded_at=recorded_at,
-        headers=headers + [(name, content.encode()) for name, content in reasons.items()],
-        body=value,
+    outbox.append(
+        row(
+            topic=topic,
+            key=key,
+            event_id=reasons["dead-letter-id"],
+            type=DEAD_LETTER_TYPE,
+            source=source,
+            time_microseconds=time_microseconds,
+            headers=headers + [(name, content.encode()) for name, content in reasons.items()],
+            body=value,
+        )
     )
 
 

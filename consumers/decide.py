@@ -1,11 +1,12 @@
 """Deciding a batch in memory: handlers run in record order on one state; what is to be stored and sent is collected."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any, Final
+
+from pydantic_core import to_json
 
 from consumers import dead_letters
 from consumers.dead_letters import Refused
@@ -21,12 +22,13 @@ from domain.streams import OfUser
 from domain.sweeps import Sweep, Swept
 from domain.tables import RULES, SweepRule
 from domain.values import is_id
-from messages import ids
 from messages.envelope import Envelope
-from messages.outcome import CommandOutcome, Outcome
+from messages.ids import CommandIds
+from messages.keys import slot_of
+from messages.outcome import PROVISIONAL, CommandOutcome, Outcome, encode_applied
 from messages.refusals import Reason, RefusedError
 from messages.registry import EVENTS, OUTCOME
-from outbox.append import Outbox
+from outbox.append import Outbox, Row, sent_to
 
 JSON: Final = "application/json"
 
@@ -50,15 +52,23 @@ class Topics:
     dead_letter_bytes: int = 900_000
 
 
-def declare_reads(batch: Iterable[Incoming], known: dict[Identity, Known]) -> Reads:
+def declare_reads(batch: Iterable[Incoming], known: Mapping[Identity, Known]) -> Reads:
     """Collect what the commands that are not known yet have to load and lock."""
     reads = Reads()
     for incoming in batch:
-        envelope, command = incoming.envelope, incoming.command
-        if envelope is None or command is None or Identity(envelope.source, envelope.id) in known:
-            continue
-        RULES[type(command)].read(command, reads)
+        command = incoming.command
+        if command is not None and incoming.identity not in known:
+            RULES[type(command)].read(command, reads)
     return reads
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a command of this batch is answered with, as often as it comes: the same row of the outbox again."""
+
+    fingerprint: bytes
+    row: Row
+    reply_to: str | None
 
 
 @dataclass(slots=True)
@@ -68,18 +78,19 @@ class Decisions:
     Args:
         topics: where messages go.
         state: what was loaded; the handlers change it.
-        known: commands decided before; those of this batch join them, so that a duplicate inside it is one too.
-        recorded_at: when the transaction began.
+        known: commands decided before this batch.
+        began_at: when the transaction began.
     """
 
     topics: Topics
     state: State
-    known: dict[Identity, Known]
-    recorded_at: datetime
+    known: Mapping[Identity, Known]
+    began_at: datetime
     outbox: Outbox = field(default_factory=Outbox)
     inbox: list[tuple[Any, ...]] = field(default_factory=list)
     letters: list[Refused] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    _answers: dict[Identity, Answer] = field(default_factory=dict)
 
     def decide(self, incoming: Incoming) -> Sweep | None:
         """Decide one record: duplicate, dead letter, rejection or effect.
@@ -87,14 +98,13 @@ class Decisions:
         Returns:
             What has to be swept, for a command that is not decided before `tell` knows what the sweep changed.
         """
-        envelope, refusal = incoming.envelope, incoming.refusal
-        known = None if envelope is None else self.known.get(Identity(envelope.source, envelope.id))
-        if envelope is not None and known is not None:
-            self._decide_known(incoming, envelope, known)
-        elif refusal is not None:
-            self._add_letter(incoming, refusal)
+        envelope, identity = incoming.envelope, incoming.identity
+        if identity is not None and (answer := self._find_answer(identity)) is not None:
+            self._repeat(incoming, answer)
+        elif incoming.refusal is not None:
+            self._add_letter(incoming, incoming.refusal)
             if envelope is not None:
-                self._conclude_refused(incoming, envelope, refusal)
+                self._conclude_refused(incoming, envelope, incoming.refusal)
         elif envelope is not None and incoming.command is not None:
             return self._decide_command(incoming, envelope, incoming.command)
         else:
@@ -106,18 +116,49 @@ class Decisions:
         envelope, command = incoming.envelope, incoming.command
         if envelope is None or command is None or not isinstance(rule := RULES[type(command)], SweepRule):
             raise ValueError("only a command that asked for a sweep is told of it")
-        self._conclude_applied(incoming, envelope, command, rule.tell(command, _given(incoming, envelope), swept))
+        ids = CommandIds(envelope.source, envelope.id)
+        events = rule.tell(command, Given(incoming.now.at, ids.new), swept)
+        self._conclude_applied(incoming, envelope, command, ids, events)
 
-    def _decide_known(self, incoming: Incoming, envelope: Envelope, known: Known) -> None:
-        if known.fingerprint == incoming.fingerprint:
+    # Duplicates
+
+    def _find_answer(self, identity: Identity) -> Answer | None:
+        answer = self._answers.get(identity)
+        if answer is None and (known := self.known.get(identity)) is not None:
+            row = self._outcome_row(
+                known.key,
+                known.correlation_id,
+                identity.command_id,
+                CommandIds(*identity).outcome(known.outcome_revision),
+                known.outcome_body,
+                known.decided_microseconds,
+                known.recorded_microseconds,
+            )
+            answer = self._answers[identity] = Answer(known.fingerprint, row, known.reply_to)
+        return answer
+
+    def _repeat(self, incoming: Incoming, answer: Answer) -> None:
+        if answer.fingerprint == incoming.fingerprint:
             self.counts["duplicate"] += 1
-            self._append_outcome(Identity(envelope.source, envelope.id), known)
+            self._append_answer(answer)
         else:
-            conflict = RefusedError(Reason.ID_CONFLICT, f"id {envelope.id} was used before, with other content")
-            self._add_letter(incoming, conflict)
+            conflict = "the id was used before, with other content"
+            self._add_letter(incoming, RefusedError(Reason.ID_CONFLICT, conflict))
+
+    def _append_answer(self, answer: Answer) -> None:
+        """Publish a command's outcome; the same message goes to the topic that the command named, too."""
+        self.counts["outcome"] += 1
+        self.outbox.append(answer.row)
+        # Settings may have changed since it was decided.
+        if answer.reply_to is not None and answer.reply_to in self.topics.replies:
+            self.counts["reply"] += 1
+            self.outbox.append(sent_to(answer.reply_to, answer.row))
+
+    # Commands
 
     def _decide_command(self, incoming: Incoming, envelope: Envelope, command: Command) -> Sweep | None:
-        rule, given = RULES[type(command)], _given(incoming, envelope)
+        rule, ids = RULES[type(command)], CommandIds(envelope.source, envelope.id)
+        given = Given(incoming.now.at, ids.new)
         try:
             self._check_conditions(envelope, command)
             if isinstance(rule, SweepRule):
@@ -126,48 +167,18 @@ class Decisions:
         except Rejected as rejection:
             self._conclude_rejected(incoming, envelope, command, rejection)
         else:
-            self._conclude_applied(incoming, envelope, command, events)
+            self._conclude_applied(incoming, envelope, command, ids, events)
         return None
-
-    def _conclude_applied(
-        self, incoming: Incoming, envelope: Envelope, command: Command, events: Sequence[Event]
-    ) -> None:
-        self.counts["applied"] += 1
-        event_ids = tuple(self._append_event(envelope, incoming, index, event) for index, event in enumerate(events))
-        self._conclude(
-            incoming,
-            envelope,
-            _answer(envelope)(
-                outcome=Outcome.APPLIED,
-                version=self._version(command),
-                event_ids=event_ids,
-            ),
-        )
 
     def _check_conditions(self, envelope: Envelope, command: Command) -> None:
         """Refuse what came too late, by the database's clock at the batch's beginning, or for another version."""
-        if envelope.expires_at is not None and envelope.expires_at < self.recorded_at:
+        if envelope.expires_at is not None and envelope.expires_at < self.began_at:
             raise Rejected(Code.EXPIRED, f"The command was to be applied by {envelope.expires_at.isoformat()}")
         if envelope.expected_version is not None and envelope.expected_version != (self._version(command) or 0):
             raise Rejected(
                 Code.VERSION_MISMATCH,
                 f"The stream's version is {self._version(command) or 0}, not {envelope.expected_version}",
             )
-
-    def _conclude_rejected(self, incoming: Incoming, envelope: Envelope, command: Command, rejection: Rejected) -> None:
-        expired = rejection.code is Code.EXPIRED
-        self.counts["expired" if expired else f"rejected: {rejection.code}"] += 1
-        self._conclude(
-            incoming,
-            envelope,
-            _answer(envelope)(
-                outcome=Outcome.EXPIRED if expired else Outcome.REJECTED,
-                code=rejection.code,
-                detail=rejection.detail,
-                retryable=rejection.code in RETRYABLE,
-                version=self._version(command),
-            ),
-        )
 
     def _root(self, message: Command | Event) -> User | Squad | None:
         if isinstance(message, OfUser):
@@ -178,38 +189,47 @@ class Decisions:
         root = self._root(command)
         return None if root is None else root.version
 
-    def _append_event(self, envelope: Envelope, incoming: Incoming, index: int, event: Event) -> str:
-        root = self._root(event)
-        if root is None:
-            raise LookupError(f"{type(event).__name__} names a stream without a root: {event.stream_id}")
-        root.version += 1
-        message_type = EVENTS[type(event)]
-        event_id = ids.event_id(envelope.source, envelope.id, index)
-        self.counts["event"] += 1
-        self.outbox.append(
-            topic=self.topics.events,
-            key=event.stream_id.encode(),
-            event_id=event_id,
-            type=message_type.name,
-            source=self.topics.source,
-            time=incoming.now,
-            recorded_at=self.recorded_at,
-            sequence=root.version,
-            correlation_id=envelope.correlation_id,
-            causation_id=envelope.id,
-            traceparent=envelope.traceparent,
-            tracestate=envelope.tracestate,
-            dataschema=message_type.dataschema,
-            content_type=JSON,
-            body=message_type.encode(event),
-        )
-        return event_id
+    # What became of a record
 
-    def _conclude_refused(self, incoming: Incoming, envelope: Envelope, refusal: RefusedError) -> None:
-        self._conclude(
+    def _conclude_applied(
+        self, incoming: Incoming, envelope: Envelope, command: Command, ids: CommandIds, events: Sequence[Event]
+    ) -> None:
+        self.counts["applied"] += 1
+        event_ids = [
+            self._append_event(incoming, envelope, ids.event(index), event) for index, event in enumerate(events)
+        ]
+        version = self._version(command)
+        if version is None:
+            raise LookupError(f"{type(command).__name__} was applied to a stream without a root: {command.stream_id}")
+        body = encode_applied(envelope.source, envelope.id, envelope.type, version, event_ids)
+        self._conclude(incoming, envelope, ids, Outcome.APPLIED, body, event_ids)
+
+    def _conclude_rejected(self, incoming: Incoming, envelope: Envelope, command: Command, rejection: Rejected) -> None:
+        expired = rejection.code is Code.EXPIRED
+        self.counts["expired" if expired else f"rejected: {rejection.code}"] += 1
+        self._conclude_otherwise(
             incoming,
             envelope,
-            _answer(envelope)(
+            CommandOutcome(
+                source=envelope.source,
+                id=envelope.id,
+                type=envelope.type,
+                outcome=Outcome.EXPIRED if expired else Outcome.REJECTED,
+                code=rejection.code,
+                detail=rejection.detail,
+                retryable=rejection.code in RETRYABLE,
+                version=self._version(command),
+            ),
+        )
+
+    def _conclude_refused(self, incoming: Incoming, envelope: Envelope, refusal: RefusedError) -> None:
+        self._conclude_otherwise(
+            incoming,
+            envelope,
+            CommandOutcome(
+                source=envelope.source,
+                id=envelope.id,
+                type=envelope.type,
                 outcome=Outcome.DEAD_LETTERED,
                 code=refusal.reason,
                 detail=refusal.detail,
@@ -218,66 +238,112 @@ class Decisions:
             ),
         )
 
-    def _conclude(self, incoming: Incoming, envelope: Envelope, outcome: CommandOutcome) -> None:
-        record, identity = incoming.record, Identity(envelope.source, envelope.id)
-        known = Known(
-            type=envelope.type,
-            key=_key_text(record.key),
-            correlation_id=envelope.correlation_id,
-            fingerprint=incoming.fingerprint,
-            outcome_revision=outcome.revision,
-            outcome_body=OUTCOME.encode(outcome),
-            decided_at=incoming.now,
-            recorded_at=self.recorded_at,
-            reply_to=envelope.reply_to,
+    def _conclude_otherwise(self, incoming: Incoming, envelope: Envelope, outcome: CommandOutcome) -> None:
+        ids = CommandIds(envelope.source, envelope.id)
+        self._conclude(incoming, envelope, ids, outcome.outcome, OUTCOME.encode(outcome), ())
+
+    # Rows: tuples in the order of their columns, written out here because each command needs three of them
+
+    def _append_event(self, incoming: Incoming, envelope: Envelope, event_id: str, event: Event) -> str:
+        root = self._root(event)
+        if root is None:
+            raise LookupError(f"{type(event).__name__} names a stream without a root: {event.stream_id}")
+        root.version += 1
+        message_type, key = EVENTS[type(event)], event.stream_id.encode()
+        self.counts["event"] += 1
+        self.outbox.append(
+            (
+                None,
+                incoming.now.microseconds,
+                root.version,
+                slot_of(key),
+                event_id,
+                self.topics.events,
+                key,
+                message_type.name,
+                self.topics.source,
+                envelope.correlation_id,
+                envelope.id,
+                envelope.traceparent,
+                message_type.dataschema,
+                JSON,
+                None if envelope.tracestate is None else to_json({"tracestate": envelope.tracestate}).decode(),
+                None,
+                None,
+                message_type.encode(event),
+            )
         )
-        self.known[identity] = known
+        return event_id
+
+    def _conclude(
+        self,
+        incoming: Incoming,
+        envelope: Envelope,
+        ids: CommandIds,
+        outcome: Outcome,
+        body: bytes,
+        event_ids: Sequence[str],
+    ) -> None:
+        record, now = incoming.record, incoming.now.microseconds
+        key = _key_text(record.key)
         self.inbox.append(
             (
-                *identity,
-                known.type,
-                known.key,
-                known.correlation_id,
-                known.fingerprint,
-                outcome.outcome,
-                outcome.revision,
-                outcome.final,
-                known.outcome_body,
-                outcome.event_ids,
+                envelope.source,
+                envelope.id,
+                envelope.type,
+                key,
+                envelope.correlation_id,
+                incoming.fingerprint,
+                outcome,
+                1,
+                outcome not in PROVISIONAL,
+                body,
+                "{" + ",".join(event_ids) + "}",
                 record.topic,
                 record.partition,
                 record.offset,
-                envelope.time,
-                incoming.now,
-                self.recorded_at,
-                known.reply_to,
+                envelope.time_microseconds,
+                now,
+                None,
+                envelope.reply_to,
             )
         )
-        self._append_outcome(identity, known)
+        row = self._outcome_row(key, envelope.correlation_id, envelope.id, ids.outcome(1), body, now, None)
+        answer = Answer(incoming.fingerprint, row, envelope.reply_to)
+        if incoming.identity is not None:
+            self._answers[incoming.identity] = answer
+        self._append_answer(answer)
 
-    def _append_outcome(self, identity: Identity, known: Known) -> None:
-        """Publish a command's outcome; the same message goes to the topic that the command named, too."""
-        self.counts["outcome"] += 1
-        self._append_outcome_to(self.topics.outcomes, identity, known)
-        # Settings may have changed since it was decided.
-        if known.reply_to is not None and known.reply_to in self.topics.replies:
-            self.counts["reply"] += 1
-            self._append_outcome_to(known.reply_to, identity, known)
-
-    def _append_outcome_to(self, topic: str, identity: Identity, known: Known) -> None:
-        self.outbox.append(
-            topic=topic,
-            key=known.key.encode() or None,
-            event_id=ids.outcome_id(*identity, known.outcome_revision),
-            type=OUTCOME.name,
-            source=self.topics.source,
-            time=known.decided_at,
-            recorded_at=known.recorded_at,
-            correlation_id=known.correlation_id,
-            causation_id=identity.command_id,
-            dataschema=OUTCOME.dataschema,
-            content_type=JSON,
-            body=known.outcome_body,
+    def _outcome_row(
+        self,
+        key: str,
+        correlation_id: str,
+        command_id: str,
+        outcome_id: str,
+        body: bytes,
+        decided_microseconds: int,
+        recorded_microseconds: int | None,
+    ) -> Row:
+        encoded = key.encode() or None
+        return (
+            recorded_microseconds,
+            decided_microseconds,
+            None,
+            slot_of(encoded),
+            outcome_id,
+            self.topics.outcomes,
+            encoded,
+            OUTCOME.name,
+            self.topics.source,
+            correlation_id,
+            command_id,
+            None,
+            OUTCOME.dataschema,
+            JSON,
+            None,
+            None,
+            None,
+            body,
         )
 
     def _add_letter(self, incoming: Incoming, refusal: RefusedError) -> None:
@@ -289,19 +355,9 @@ class Decisions:
             letter,
             topic=self.topics.dead_letters,
             source=self.topics.source,
-            now=incoming.now,
-            recorded_at=self.recorded_at,
+            time_microseconds=incoming.now.microseconds,
             max_bytes=self.topics.dead_letter_bytes,
         )
-
-
-def _given(incoming: Incoming, envelope: Envelope) -> Given:
-    return Given(incoming.now, partial(ids.derive, envelope.source, envelope.id))
-
-
-def _answer(envelope: Envelope) -> partial[CommandOutcome]:
-    """Give the maker of a command's outcome: what it says of the command is always the same."""
-    return partial(CommandOutcome, source=envelope.source, id=envelope.id, type=envelope.type)
 
 
 def _key_text(key: bytes | None) -> str:

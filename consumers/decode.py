@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 
+from consumers.inbox import Identity
 from consumers.permissions import Permissions
-from consumers.records import Record, moment_of
+from consumers.records import Moment, Record, moment_at
 from domain.commands import Command
 from messages import codec
 from messages.envelope import Envelope
@@ -19,6 +19,7 @@ class Incoming:
     Args:
         record: as it came.
         now: the record's Kafka time, by which it is decided.
+        identity: what makes the command the same one; absent without an envelope.
         envelope: absent when nobody can be answered: unreadable, or a source that may not speak here.
         command: absent when refused.
         fingerprint: what tells two commands of one id apart; empty without an envelope.
@@ -26,8 +27,9 @@ class Incoming:
     """
 
     record: Record
-    now: datetime
+    now: Moment
     envelope: Envelope | None = None
+    identity: Identity | None = None
     command: Command | None = None
     fingerprint: bytes = b""
     refusal: RefusedError | None = None
@@ -51,7 +53,7 @@ class Decoder:
         return [self._decode_one(record) for record in records]
 
     def _decode_one(self, record: Record) -> Incoming:
-        incoming = Incoming(record, moment_of(record))
+        incoming = Incoming(record, moment_at(record.timestamp))
         data = record.value
         try:
             self._limits.check(record.key, record.value, record.headers)
@@ -59,6 +61,7 @@ class Decoder:
             if self._sources_are_bound:
                 self._permissions.check_source(envelope)
             incoming.envelope = envelope
+            incoming.identity = Identity(envelope.source, envelope.id)
             forbidden = None if envelope.reply_to is None else self._permissions.refuse_reply(envelope)
             command = codec.decode(envelope, content_type, data, self._limits)
             if record.key != command.stream_id.encode():

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import text
@@ -24,16 +23,15 @@ class Identity(NamedTuple):
 
 @dataclass(slots=True)
 class Known:
-    """A decided command: what a duplicate needs to be recognised and answered with the same bytes."""
+    """A command decided before this batch: what a duplicate needs to be recognised and answered with the same bytes."""
 
-    type: str
     key: str
     correlation_id: str
     fingerprint: bytes
     outcome_revision: int
     outcome_body: bytes
-    decided_at: datetime
-    recorded_at: datetime
+    decided_microseconds: int
+    recorded_microseconds: int
     reply_to: str | None
 
 
@@ -59,14 +57,18 @@ ROWS: Final = RowType(
         "recorded_at",
         "reply_to",
     ),
-    version=2,
+    version=3,
+    microseconds=("ce_time", "decided_at", "recorded_at"),
+    or_now=("recorded_at",),
+    literals={"event_ids": "uuid[]"},
 )
 
 # LIMIT 1 keeps each look-up an index scan, whatever the planner believes about the size of the array or the table.
 FIND: Final = text(
     """
-    SELECT x.source, x.command_id, i.type, i.key, i.correlation_id, i.payload_hash, i.outcome_revision, i.outcome_body,
-           i.decided_at, i.recorded_at, i.reply_to
+    SELECT x.source, x.command_id, i.key, i.correlation_id, i.payload_hash, i.outcome_revision, i.outcome_body,
+           CAST(extract(epoch FROM i.decided_at) * 1000000 AS bigint),
+           CAST(extract(epoch FROM i.recorded_at) * 1000000 AS bigint), i.reply_to
     FROM unnest(CAST(:sources AS text[]), CAST(:command_ids AS text[])) AS x(source, command_id)
     CROSS JOIN LATERAL (
         SELECT * FROM inbox i WHERE i.source = x.source AND i.command_id = x.command_id LIMIT 1

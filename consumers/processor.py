@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consumers import checkpoints, dead_letters, inbox
 from consumers.decide import Decisions, Topics, declare_reads
 from consumers.decode import Decoder, Incoming
-from consumers.inbox import Identity
 from consumers.records import Batch
 from db.database import Database
 from db.load import load_state
@@ -75,7 +74,7 @@ class Processor:
         self, session: AsyncSession, batch: Batch, incoming: Sequence[Incoming], stopwatch: Stopwatch
     ) -> Decisions:
         began_at = await checkpoints.lock_and_compare(session, self._group, batch.begins)
-        identities = {Identity(each.envelope.source, each.envelope.id) for each in incoming if each.envelope}
+        identities = {each.identity for each in incoming if each.identity is not None}
         known = await inbox.find(session, identities)
         stopwatch.done("checkpoint and known ids")
         state = await load_state(session, declare_reads(incoming, known))

@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,12 +44,28 @@ def partition_of(record: Record) -> Partition:
     return Partition(record.topic, record.partition)
 
 
-def moment_of(record: Record) -> datetime:
-    """Give a record's timestamp, UTC; one that no calendar has (producers may stamp anything) counts as 1970-01-01."""
+class Moment(NamedTuple):
+    """A time twice: for those who compute with it, and in microseconds since 1970, as it travels to the database."""
+
+    at: datetime
+    microseconds: int
+
+
+@lru_cache(maxsize=1024)
+def moment_at(milliseconds: int) -> Moment:
+    """Give the moment of a record's timestamp; one that no calendar has (producers may stamp anything) counts as 1970.
+
+    The records that a broker stamped at once share it.
+    """
     try:
-        return EPOCH + timedelta(milliseconds=record.timestamp)
+        return Moment(EPOCH + timedelta(milliseconds=milliseconds), milliseconds * 1000)
     except OverflowError:
-        return EPOCH
+        return Moment(EPOCH, 0)
+
+
+def moment_of(record: Record) -> datetime:
+    """Give a record's timestamp, UTC."""
+    return moment_at(record.timestamp).at
 
 
 def checksum(record: Record) -> int:

@@ -7,9 +7,11 @@ from datetime import datetime
 from domain.values import Id
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Given:
     """The circumstances of one command, the same however often it is decided.
+
+    Not frozen: one is made for each command, and frozen costs twice.
 
     Args:
         now: the command record's own timestamp, UTC.

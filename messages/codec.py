@@ -142,7 +142,7 @@ def hash_refused(envelope: Envelope, data: bytes | None) -> bytes:
 
 
 def _hash(envelope: Envelope, content: bytes) -> bytes:
-    identity = f"{envelope.type}\n{envelope.time.timestamp()!r}\n".encode()
+    identity = f"{envelope.type}\n{envelope.time_microseconds}\n".encode()
     return hashlib.sha256(identity + content).digest()
 
 

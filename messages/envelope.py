@@ -12,6 +12,8 @@ from messages.trace import read_trace
 # Section 5.6. Narrower than ISO 8601, which `datetime.fromisoformat` reads.
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 MAX_ATTRIBUTE_CHARACTERS = 255
 """For ids, sources and types: they are keys of tables."""
 
@@ -27,7 +29,7 @@ class Envelope:
         id: unique within its source.
         source: who sent it.
         type: which command.
-        time: when it was sent, UTC; a retry repeats it.
+        time_microseconds: when it was sent, since 1970, UTC; a retry repeats it.
         correlation_id: of the whole conversation; the command's own id where the producer gave none.
         traceparent: W3C trace context of the origin, if any that is well-formed.
         tracestate: what vendors add to it, if any.
@@ -39,7 +41,7 @@ class Envelope:
     id: str
     source: str
     type: str
-    time: datetime
+    time_microseconds: int
     correlation_id: str
     traceparent: str | None = None
     tracestate: str | None = None
@@ -70,7 +72,7 @@ def build_envelope(attributes: dict[str, str]) -> Envelope:
         id=command_id,
         source=_required(attributes, "source"),
         type=_required(attributes, "type"),
-        time=parse_time(_required(attributes, "time")),
+        time_microseconds=microseconds(parse_time(_required(attributes, "time"))),
         correlation_id=_required(attributes, "correlationid") if "correlationid" in attributes else command_id,
     )
     # Five attributes are all that most commands have, or six; subject and dataschema are not read.
@@ -131,3 +133,9 @@ def parse_time(text: str, name: str = "ce_time") -> datetime:
         with suppress(ValueError, OverflowError):
             return datetime.fromisoformat(text.upper()).astimezone(UTC)
     raise RefusedError(Reason.UNREADABLE, f"{name} is not an RFC 3339 time with an offset: {text[:64]}")
+
+
+def microseconds(moment: datetime) -> int:
+    """Give a time in microseconds since 1970, UTC."""
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

@@ -1,8 +1,11 @@
 """What became of a command: the answer its producer gets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
+
+from pydantic_core import to_json
 
 from domain.values import Id
 
@@ -15,6 +18,10 @@ class Outcome(StrEnum):
     EXPIRED = "expired"
     PARKED = "parked"
     DEAD_LETTERED = "dead-lettered"
+
+
+PROVISIONAL: Final = frozenset({Outcome.PARKED, Outcome.DEAD_LETTERED})
+"""Outcomes that a later revision may replace."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,3 +57,22 @@ class CommandOutcome:
     version: int | None = None
     event_ids: tuple[Id, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
+
+
+_APPLIED: Final = (
+    b'{"source":%b,"id":%b,"type":%b,"outcome":"applied","code":null,"detail":null,"errors":{},"retryable":false,'
+    b'"final":true,"revision":1,"version":%d,"event_ids":%b,"refused":{}}'
+)
+
+
+def encode_applied(source: str, command_id: str, type_name: str, version: int, event_ids: Sequence[Id]) -> bytes:
+    """Write the body of the outcome that nearly every command has, as `registry.OUTCOME.encode` writes it.
+
+    Filling in a form costs a third of making the object and encoding it; a test holds both against each other.
+
+    Args:
+        source, command_id, type_name: the command's own attributes.
+        version: of its stream after it.
+        event_ids: of the events it caused, in order.
+    """
+    return _APPLIED % (to_json(source), to_json(command_id), to_json(type_name), version, to_json(event_ids))

@@ -11,6 +11,7 @@ from domain import commands
 from messages.codec import encode_command
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+NOON_MICROSECONDS = 1_777_896_000_000_000
 TOPIC = "squad.commands"
 SOURCE = "/tests"
 

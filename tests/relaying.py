@@ -14,15 +14,15 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.database import Database
-from outbox.append import Outbox
+from outbox.append import Outbox, row
 from outbox.lease import Lease
 from outbox.partitions import first_position
 from outbox.refused import Refused, behind
 from outbox.relay import Relay
 from outbox.settling import Publisher, RefusalPolicy
 from outbox.wire import Record
+from tests.making import NOON_MICROSECONDS
 
-NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 TOPIC = "squad.events"
 
 Disturbance = Callable[[Sequence[Record]], Awaitable[None]]
@@ -95,16 +95,18 @@ async def append_rows(
     outbox = Outbox()
     for number in numbers:
         outbox.append(
-            topic=topic,
-            key=None if key is None else key.encode(),
-            event_id=str(uuid4()),
-            type="squad.task-created.v1",
-            source="/tests",
-            time=NOON,
-            recorded_at=NOON,
-            sequence=number,
-            content_type="application/json",
-            body=b"x" * body_bytes,
+            row(
+                topic=topic,
+                key=None if key is None else key.encode(),
+                event_id=str(uuid4()),
+                type="squad.task-created.v1",
+                source="/tests",
+                time_microseconds=NOON_MICROSECONDS,
+                recorded_microseconds=NOON_MICROSECONDS,
+                sequence=number,
+                content_type="application/json",
+                body=b"x" * body_bytes,
+            )
         )
     await outbox.write(session)
 

@@ -31,7 +31,7 @@ async def test_command_becomes_row_event_outcome_and_checkpoint(bench):
     ]
     [event] = await bench.outbox()
     assert event | {"body": None} == {
-        "id": ids.event_id(SOURCE, "1", 0),
+        "id": ids.CommandIds(SOURCE, "1").event(0),
         "key": user_id,
         "type": "user.registered.v1",
         "sequence": 1,
@@ -42,7 +42,7 @@ async def test_command_becomes_row_event_outcome_and_checkpoint(bench):
         "data": {"user_id": user_id, "plan_tier": "free", "registered_at": "2026-05-04T12:00:00Z"},
     }
     [outcome] = await bench.outbox(TOPICS.outcomes)
-    assert (outcome["id"], outcome["key"]) == (ids.outcome_id(SOURCE, "1", 1), user_id)
+    assert (outcome["id"], outcome["key"]) == (ids.CommandIds(SOURCE, "1").outcome(1), user_id)
     assert outcome["data"] == {
         "source": SOURCE,
         "id": "1",

@@ -27,7 +27,8 @@ async def test_type_has_what_the_code_sends_in_the_types_of_the_table(async_db, 
     of_table = dict(tuple(row) for row in await async_db.execute(ATTRIBUTES, {"relation": rows.table}))
 
     assert [name for name, _ in of_type] == [*rows.columns]
-    assert of_type == [(name, of_table[name]) for name in rows.columns]
+    travels = {**dict.fromkeys(rows.microseconds, "bigint"), **dict.fromkeys(rows.literals, "text")}
+    assert of_type == [(name, travels.get(name, of_table[name])) for name in rows.columns]
 
 
 async def test_rows_are_added_in_order_and_odd_values_arrive_as_they_were(database):

@@ -1,35 +1,36 @@
 """A row's way from `append` through the table to a record, with every column that there is."""
 
-from datetime import UTC, datetime, timedelta, timezone
-
 from db.database import Database
-from outbox.append import Outbox
+from outbox.append import Outbox, Row, row
 from outbox.wire import Record
+from tests.making import NOON_MICROSECONDS
 from tests.relaying import RecordingPublisher, execute, leading_relay
 
 EVENT_ID = "6f1c7a52-5f0e-5d7e-9d5e-3f1f6a0c2b11"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-async def relay_all(database: Database, outbox: Outbox) -> list[Record]:
+async def relay_one(database: Database, message: Row) -> Record:
+    outbox = Outbox()
+    outbox.append(message)
     async with database.transaction() as session:
         await outbox.write(session)
     publisher = RecordingPublisher()
     async with leading_relay(database, publisher) as relay:
         await relay.pass_once()
-    return publisher.records
+    [record] = publisher.records
+    return record
 
 
 async def test_every_attribute_of_an_event_reaches_its_header(database: Database) -> None:
-    outbox = Outbox()
-    outbox.append(
+    message = row(
         topic="squad.events",
         key=b"the-key",
         event_id=EVENT_ID,
         type="squad.task-created.v1",
         source="/agent-squad",
-        time=datetime(2026, 5, 4, 14, 30, 0, 120_000, tzinfo=timezone(timedelta(hours=2))),
-        recorded_at=datetime(2026, 5, 4, 12, 30, 1, 500_000, tzinfo=UTC),
+        time_microseconds=NOON_MICROSECONDS + 30 * 60 * 1_000_000 + 120_000,
+        recorded_microseconds=NOON_MICROSECONDS + 30 * 60 * 1_000_000 + 1_500_000,
         sequence=42,
         correlation_id="correlation",
         causation_id="causation",
@@ -45,7 +46,7 @@ async def test_every_attribute_of_an_event_reaches_its_header(database: Database
     )
     await database.close()
 
-    (record,) = await relay_all(database, outbox)
+    record = await relay_one(database, message)
 
     assert (record.topic, record.key, record.value) == ("squad.events", b"the-key", b"\x00body")
     assert dict(record.headers()) == {
@@ -69,20 +70,18 @@ async def test_every_attribute_of_an_event_reaches_its_header(database: Database
 
 async def test_dead_letter_keeps_its_own_headers_byte_for_byte(database: Database) -> None:
     headers = [("reason", b"too-large"), ('odd {,"\\ name', b"\xff\x00\\"), ("nothing", None), ("nothing", b"")]
-    outbox = Outbox()
-    outbox.append_raw(
+    message = row(
         topic="squad.dead-letters",
         key=b"\xff\x00",
         event_id=EVENT_ID,
         type="squad.dead-letter.v1",
         source="/agent-squad",
-        time=datetime(2026, 5, 4, tzinfo=UTC),
-        recorded_at=datetime(2026, 5, 4, tzinfo=UTC),
+        time_microseconds=NOON_MICROSECONDS,
         headers=headers,
         body=None,
     )
 
-    (record,) = await relay_all(database, outbox)
+    record = await relay_one(database, message)
 
     assert record[1:4] == ("squad.dead-letters", b"\xff\x00", None)
     assert record.headers() == headers

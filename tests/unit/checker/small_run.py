@@ -87,7 +87,7 @@ class SmallRun:
         command_id = self._send(command, "applied")
         key = command.stream_id
         self.versions[key] += 1
-        event_id = ids.event_id(SOURCE, command_id, 0)
+        event_id = ids.CommandIds(SOURCE, command_id).event(0)
         self.publish(
             EVENTS_TOPIC,
             event_id,
@@ -220,7 +220,7 @@ class SmallRun:
         )
         self.inbox.append(row)
         cause = [("ce_causationid", command_id.encode())]
-        self.publish(OUTCOMES, ids.outcome_id(SOURCE, command_id, 1), row.key.encode(), row.body, cause)
+        self.publish(OUTCOMES, ids.CommandIds(SOURCE, command_id).outcome(1), row.key.encode(), row.body, cause)
 
 
 def make_small_run() -> SmallRun:

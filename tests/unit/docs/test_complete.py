@@ -3,7 +3,6 @@
 import importlib
 import re
 from configparser import ConfigParser
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -144,9 +143,9 @@ def test_every_header_of_commands_is_documented() -> None:
 
 def test_every_header_of_dead_letters_is_documented() -> None:
     record = making.FakeRecord(key=b"k" * 2_000, value=b"v" * 2_000, headers=[("h", b"h" * 2_000)])
-    outbox, now = Outbox(), datetime.now(UTC)
+    outbox = Outbox()
     letter = Refused(record, None, Reason.UNREADABLE, "so")
-    dead_letters.append(outbox, letter, topic="t", source="/s", now=now, recorded_at=now, max_bytes=1_000)
+    dead_letters.append(outbox, letter, topic="t", source="/s", time_microseconds=0, max_bytes=1_000)
 
     [row] = outbox.rows
     [names] = [each for each in row if isinstance(each, list) and "dead-letter-id" in each]

@@ -1,7 +1,5 @@
 """The domain's rules, without a database: commands in, events or a rejection out."""
 
-from functools import partial
-
 import pytest
 
 from domain import commands
@@ -27,7 +25,7 @@ from tests.making import NOON, new_id
 
 
 def decide(state: State, command: commands.Command):
-    rule, given = RULES[type(command)], Given(NOON, partial(ids.derive, "/tests", "1"))
+    rule, given = RULES[type(command)], Given(NOON, ids.CommandIds("/tests", "1").new)
     assert isinstance(rule, Rule)
     return rule.decide(state, command, given)
 
@@ -84,7 +82,7 @@ def test_squad_gets_a_member_for_each_role_with_derived_ids():
 
     [event] = decide(state, making.create_squad(user_id, squad_id, roles=("developer", "developer", "tester")))
 
-    expected = [ids.derive("/tests", "1", "member", index) for index in range(3)]
+    expected = [ids.CommandIds("/tests", "1").new("member", index) for index in range(3)]
     assert isinstance(event, SquadCreated)
     assert event.members == tuple(
         NewMember(member_id=each, role=role)

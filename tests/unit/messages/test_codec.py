@@ -10,7 +10,7 @@ from messages.codec import Limits
 from messages.envelope import parse_time
 from messages.refusals import MAX_DETAIL_CHARACTERS, Reason, RefusedError
 from tests import making
-from tests.making import NOON, new_id
+from tests.making import NOON, NOON_MICROSECONDS, new_id
 
 LIMITS = Limits()
 
@@ -47,7 +47,7 @@ def test_what_a_producer_encodes_is_read_back():
 
     assert decoded == command
     assert (envelope.id, envelope.source, envelope.type) == ("42", "/tests", "squad.create.v1")
-    assert (envelope.time, envelope.correlation_id, envelope.traceparent) == (NOON, "c", None)
+    assert (envelope.time_microseconds, envelope.correlation_id, envelope.traceparent) == (NOON_MICROSECONDS, "c", None)
 
 
 def test_conditions_are_read_where_a_producer_sets_them():

@@ -13,20 +13,20 @@ from messages.keys import SLOTS, hash_key, partition_of, slot_of
 def test_derived_ids_are_uuid_version_5_of_the_compact_json_array():
     expected = uuid.uuid5(ids.NAMESPACE, '["/shop","42","event",0]')
 
-    assert ids.event_id("/shop", "42", 0) == str(expected)
-    assert uuid.UUID(ids.event_id("/shop", "42", 0)).version == 5
+    assert ids.CommandIds("/shop", "42").event(0) == str(expected)
+    assert uuid.UUID(ids.CommandIds("/shop", "42").event(0)).version == 5
 
 
 def test_derived_ids_never_change():
-    assert ids.event_id("/shop", "42", 0) == "4d7674ff-4f81-5aa1-9cb2-9ccdeb9d9b77"
-    assert ids.outcome_id("/shop", "42", 1) == "4847414b-5963-55ed-9818-51f2ddd02acc"
+    assert ids.CommandIds("/shop", "42").event(0) == "4d7674ff-4f81-5aa1-9cb2-9ccdeb9d9b77"
+    assert ids.CommandIds("/shop", "42").outcome(1) == "4847414b-5963-55ed-9818-51f2ddd02acc"
     assert ids.dead_letter_id("squad.commands", 3, 99, 1777896000000) == "bc71b9bc-7330-5e8a-a085-d9939eaa9bba"
 
 
 def test_ids_of_unlike_things_differ():
-    assert (
-        len({ids.derive("a", "b", "event", 1), ids.derive("a", "b", "event", 2), ids.derive("ab", "", "event", 1)}) == 3
-    )
+    one, other = ids.CommandIds("a", "b"), ids.CommandIds("ab", "")
+
+    assert len({one.event(1), one.event(2), one.new("event", 3), one.outcome(1), other.event(1)}) == 5
 
 
 @pytest.mark.parametrize("length", range(12))

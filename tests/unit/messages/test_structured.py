@@ -11,7 +11,7 @@ from messages import codec
 from messages.codec import Limits
 from messages.refusals import Reason, RefusedError
 from tests import making
-from tests.making import NOON, SOURCE, new_id
+from tests.making import NOON, NOON_MICROSECONDS, SOURCE, new_id
 
 LIMITS = Limits()
 COMMAND = making.register_user(new_id(), "ada@example.org", "Ada")
@@ -57,7 +57,12 @@ def test_same_command_in_both_modes_is_the_same_one():
     envelope, command = read(event())
 
     assert command == COMMAND
-    assert (envelope.id, envelope.source, envelope.type, envelope.time) == ("42", SOURCE, "user.register.v1", NOON)
+    assert (envelope.id, envelope.source, envelope.type, envelope.time_microseconds) == (
+        "42",
+        SOURCE,
+        "user.register.v1",
+        NOON_MICROSECONDS,
+    )
     assert codec.hash_command(envelope, command) == binary_fingerprint()
     assert codec.hash_command(envelope, command) != binary_fingerprint(time=NOON + timedelta(seconds=1))
     later = read(event(time="2026-05-04T12:00:01Z"))
