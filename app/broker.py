@@ -37,6 +37,7 @@ __all__ = [
     "client_arguments",
     "create_topics",
     "end_offsets",
+    "log_ranges",
     "open_admin",
     "open_producer",
     "plan_topics",
@@ -246,6 +247,19 @@ async def end_offsets(settings: Settings, topic: str) -> dict[int, int]:
     ) as consumer:
         ends = await consumer.end_offsets(partitions)
     return {partition.partition: offset for partition, offset in ends.items()}
+
+
+async def log_ranges(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
+    """Give the first offset, and the one behind the last record, of each partition of a topic.
+
+    Raises:
+        TopicError: there is no such topic.
+    """
+    partitions = await _partitions(settings, topic)
+    client = AIOKafkaConsumer(**client_arguments(settings), enable_auto_commit=False, isolation_level="read_committed")
+    async with kafka_client.opened(client) as consumer:
+        starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+    return {each.partition: (starts[each], ends[each]) for each in partitions}
 
 
 async def _partitions(settings: Settings, topic: str) -> list[TopicPartition]:

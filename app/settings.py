@@ -27,6 +27,9 @@ TopicName = Literal["commands", "events", "outcomes", "dead-letters"]
 TOPICS: Final[tuple[TopicName, ...]] = get_args(TopicName)
 """The service's own topics, without their prefix."""
 
+JOIN_SPARE_SECONDS = 5
+"""By how much a request must outlast a rebalance, so that joining the group does not run into its own time limit."""
+
 DEAD_LETTER_EXTRA_BYTES = 16_384
 """What the key and the headers that say why can add to a published dead letter."""
 
@@ -73,6 +76,11 @@ class Settings(
         if self.heartbeat_seconds > self.session_seconds / 3:
             raise SettingsError(
                 f"{variable('heartbeat_seconds')}: must be at most a third of {variable('session_seconds')}"
+            )
+        if self.request_seconds <= self.rebalance_seconds + JOIN_SPARE_SECONDS:
+            raise SettingsError(
+                f"{variable('request_seconds')}: must be more than {variable('rebalance_seconds')} +"
+                f" {JOIN_SPARE_SECONDS}: joining the group waits for its slowest member"
             )
         if self.lease_renew_seconds > self.lease_seconds / 2:
             raise SettingsError(

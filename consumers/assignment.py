@@ -1,30 +1,63 @@
 """Which partitions are ours, and how far each has been read: plain bookkeeping, without Kafka and without waiting."""
 
 import asyncio
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
+from consumers.buffer import LaneBuffer
+from consumers.checkpoints import Checkpoint
 from consumers.records import Batch, Partition, Record, partition_of
+
+logger = logging.getLogger("squad.source")
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A partition that is not read further.
+
+    Args:
+        why: for the operator.
+        next_offset: the checkpoint in front of what stopped it; `None`: none is known.
+        accepted_at: when an operator had last moved that checkpoint.
+    """
+
+    why: str
+    next_offset: int | None
+    accepted_at: datetime | None
+
+    def is_over(self, checkpoint: Checkpoint | None) -> bool:
+        """Tell whether the checkpoint was moved since: by an operator, or by another consumer that got further."""
+        if checkpoint is None:
+            return self.next_offset is not None
+        return (checkpoint.next_offset, checkpoint.accepted_at) != (self.next_offset, self.accepted_at)
 
 
 class Assignment:
     """The partitions of one consumer, dealt to lanes.
 
-    A partition is *adopted* once it is known where its reading begins; until then nothing is taken from it.
+    A partition is *adopted* once it is known where its reading begins; until then nothing is read from it.
 
     Args:
         lanes: how many lanes the partitions are dealt to.
+        max_records: of a batch.
+        max_bytes: of a batch's keys and values.
     """
 
-    def __init__(self, *, lanes: int) -> None:
+    def __init__(self, *, lanes: int, max_records: int, max_bytes: int) -> None:
         self.generation = 0
         """Counts assignments: what was read under an older one is not ours any more."""
         self.changed = asyncio.Event()
         """Set when there may be something to adopt."""
-        self._lanes = lanes
+        self.adopted = asyncio.Event()
+        """Set when there may be something new to read."""
+        self.buffers = [LaneBuffer(max_records=max_records, max_bytes=max_bytes) for _ in range(lanes)]
         self._lane_of: dict[Partition, int] = {}
         self._positions: dict[Partition, int] = {}
-        self._left_over: dict[int, list[Record]] = {}
-        self._stopped: dict[Partition, str] = {}
+        self._accepted_at: dict[Partition, datetime | None] = {}
+        self._stops: dict[Partition, Stop] = {}
+        self._to_stop: dict[Partition, str] = {}
 
     @property
     def positions(self) -> Mapping[Partition, int]:
@@ -32,82 +65,102 @@ class Assignment:
         return self._positions
 
     @property
-    def stopped(self) -> Mapping[Partition, str]:
-        """The partitions that are stopped, and why."""
-        return self._stopped
+    def stops(self) -> Mapping[Partition, Stop]:
+        """The partitions that are stopped; also those that are not ours at the moment."""
+        return self._stops
 
     def revoke(self) -> None:
         """Everything is taken away."""
         self.generation += 1
+        self.forget(list(self._lane_of))
         self._lane_of.clear()
-        self._positions.clear()
-        self._left_over.clear()
 
     def assign(self, partitions: Iterable[Partition]) -> None:
         """These are ours now, and nothing else."""
         self.revoke()
-        self._lane_of.update((partition, number % self._lanes) for number, partition in enumerate(sorted(partitions)))
+        lanes = len(self.buffers)
+        self._lane_of.update((partition, number % lanes) for number, partition in enumerate(sorted(partitions)))
         self.changed.set()
 
     def to_adopt(self) -> set[Partition]:
         """Give the partitions that are ours, but not known where to begin."""
-        return self._lane_of.keys() - self._positions.keys() - self._stopped.keys()
+        return self._lane_of.keys() - self._positions.keys() - self._stops.keys()
 
-    def adopt(self, partition: Partition, offset: int) -> None:
-        """Reading of this partition begins here."""
-        self._positions[partition] = offset
+    def stopped_here(self) -> set[Partition]:
+        """Give the partitions that are ours and stopped."""
+        return self._lane_of.keys() & self._stops.keys()
 
-    def stop(self, partition: Partition, why: str) -> None:
-        """Take nothing more from this partition, for this process's life."""
-        self._stopped[partition] = why
+    def adopt(self, partition: Partition, checkpoint: Checkpoint) -> None:
+        """Reading of this partition begins at its checkpoint."""
+        self._positions[partition] = checkpoint.next_offset
+        self._accepted_at[partition] = checkpoint.accepted_at
+        self.adopted.set()
+
+    def stop(self, partition: Partition, why: str, next_offset: int | None) -> None:
+        """Take nothing more from this partition, until its checkpoint is moved from there."""
+        self._stops[partition] = Stop(why, next_offset, self._accepted_at.get(partition))
         self.forget([partition])
+        logger.error("partition %s is stopped: %s", partition, why)
+
+    def stop_at(self, partition: Partition, why: str, checkpoint: Checkpoint) -> None:
+        """Take nothing from this partition, because of the checkpoint itself or of the log it stands in."""
+        self._accepted_at[partition] = checkpoint.accepted_at
+        self.stop(partition, why, checkpoint.next_offset)
+
+    def stop_behind(self, partition: Partition, why: str) -> None:
+        """Take what was read of this partition so far, and then nothing more."""
+        if self.is_buffered(partition):
+            self._to_stop[partition] = why
+        elif partition in self._positions:
+            self.stop(partition, why, self._positions[partition])
+
+    def go_on(self, partition: Partition) -> None:
+        """A stopped partition is to be adopted again."""
+        del self._stops[partition]
+        self.changed.set()
 
     def forget(self, partitions: Collection[Partition]) -> None:
         """It is not known any more how far these were read; they are to be adopted again."""
         for partition in partitions:
             self._positions.pop(partition, None)
-        for lane, records in list(self._left_over.items()):
-            if any(partition_of(record) in partitions for record in records):
-                # One run of records: dropped together, read again together.
-                del self._left_over[lane]
-                for record in records:
-                    self._positions.pop(partition_of(record), None)
+            self._to_stop.pop(partition, None)
+            if partition in self._lane_of:
+                self.buffers[self._lane_of[partition]].drop(partition)
         self.changed.set()
 
     def adopted_of(self, lane: int) -> list[Partition]:
-        """Give the adopted partitions of a lane."""
-        return [partition for partition in self._positions if self._lane_of[partition] == lane]
+        """Give the adopted partitions of a lane that are read further."""
+        return [each for each in self._positions if self._lane_of[each] == lane and each not in self._to_stop]
 
     def lane_of(self, partition: Partition) -> int | None:
         """Give a partition's lane; `None` when it is not ours."""
         return self._lane_of.get(partition)
 
-    def take_left_over(self, lane: int) -> list[Record]:
-        """Give what the lane's last batch had no room for."""
-        return self._left_over.pop(lane, [])
+    def is_buffered(self, partition: Partition) -> bool:
+        """Tell whether records of a partition were read that are not in a batch yet."""
+        lane = self._lane_of.get(partition)
+        return lane is not None and self.buffers[lane].holds(partition)
 
-    def make_batch(self, lane: int, records: Sequence[Record], max_bytes: int) -> Batch:
-        """Make a batch of records of adopted partitions; what has no room is left over for the next one.
+    def end_of(self, partition: Partition) -> int | None:
+        """Give the offset behind what was read of a partition; `None` when it is not adopted."""
+        if partition in self._positions and self.is_buffered(partition):
+            return self.buffers[self._lane_of[partition]].end_of(partition)
+        return self._positions.get(partition)
 
-        Args:
-            lane: whose batch it is.
-            records: one at least.
-            max_bytes: of keys and values; a batch has one record, however large.
-        """
-        room = _count_within(records, max_bytes)
-        if room < len(records):
-            self._left_over[lane] = list(records[room:])
-        begins = {partition_of(record): self._positions[partition_of(record)] for record in records[:room]}
-        batch = Batch(records[:room], begins, self.generation)
+    def keep(self, partition: Partition, records: Sequence[Record]) -> None:
+        """Keep what was read of an adopted partition until a batch takes it; one record at least."""
+        self.buffers[self._lane_of[partition]].add(partition, records)
+
+    def take_batch(self, lane: int) -> Batch | None:
+        """Make a batch of what was read for a lane; `None` when that is nothing."""
+        records = self.buffers[lane].take()
+        if not records:
+            return None
+        begins = {partition: self._positions[partition] for partition in set(map(partition_of, records))}
+        batch = Batch(records, begins, self.generation)
         for partition, last in batch.last_records().items():
             self._positions[partition] = last.offset + 1
+        for partition in self._to_stop.keys() & begins.keys():
+            if not self.is_buffered(partition):
+                self.stop(partition, self._to_stop[partition], self._positions[partition])
         return batch
-
-
-def _count_within(records: Sequence[Record], max_bytes: int) -> int:
-    size = 0
-    for count, record in enumerate(records):
-        size += len(record.key or b"") + len(record.value or b"")
-        if size > max_bytes and count:
-            return count
-    return len(records)

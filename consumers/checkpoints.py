@@ -1,10 +1,11 @@
 """How far a group has come in each partition: read under a lock, compared, advanced in the batch's own transaction."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import CursorResult, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consumers.records import Partition, Record, checksum, moment_of
@@ -24,6 +25,23 @@ class FencedError(Exception):
         self.partition = partition
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """How far a group has come in a partition.
+
+    Args:
+        next_offset: behind the last record applied, or where a beginning was decided.
+        last_timestamp, last_checksum: of the record right before it; `None` when nothing was applied since the
+            checkpoint was made or moved by an operator.
+        accepted_at: when an operator last moved it.
+    """
+
+    next_offset: int
+    last_timestamp: datetime | None = None
+    last_checksum: int | None = None
+    accepted_at: datetime | None = None
+
+
 _LOCK: Final = text(
     """
     SELECT topic, partition, next_offset, now()
@@ -37,10 +55,19 @@ _LOCK: Final = text(
 
 _LOAD: Final = text(
     """
-    SELECT topic, partition, next_offset
+    SELECT topic, partition, next_offset, last_timestamp, last_checksum, accepted_at
     FROM checkpoints
     WHERE consumer_group = :consumer_group
       AND (topic, partition) IN (SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS integer[])))
+    """
+)
+
+_LOAD_TOPIC: Final = text(
+    """
+    SELECT topic, partition, next_offset, last_timestamp, last_checksum, accepted_at
+    FROM checkpoints
+    WHERE consumer_group = :consumer_group AND topic = :topic
+    ORDER BY partition
     """
 )
 
@@ -67,6 +94,18 @@ _CREATE: Final = text(
     """
 )
 
+# What was applied last and when it was caught up say nothing about the new place.
+_ACCEPT: Final = text(
+    """
+    INSERT INTO checkpoints AS c (consumer_group, topic, partition, next_offset, accepted_at)
+    VALUES (:consumer_group, :topic, :partition, :next_offset, now())
+    ON CONFLICT (consumer_group, topic, partition) DO UPDATE
+    SET next_offset = EXCLUDED.next_offset, accepted_at = EXCLUDED.accepted_at,
+        last_timestamp = NULL, last_checksum = NULL, caught_up_at = NULL
+    WHERE c.next_offset = CAST(:expected AS bigint)
+    """
+)
+
 
 async def lock_and_compare(session: AsyncSession, group: str, begins: Mapping[Partition, int]) -> datetime:
     """Lock the checkpoints of a batch, and see that its reading began where they stand.
@@ -88,10 +127,14 @@ async def lock_and_compare(session: AsyncSession, group: str, begins: Mapping[Pa
     return began
 
 
-async def load(session: AsyncSession, group: str, partitions: Collection[Partition]) -> dict[Partition, int]:
-    """Give the next offset of each partition that has a checkpoint."""
-    result = await session.execute(_LOAD, _parameters(group, partitions))
-    return {Partition(topic, number): next_offset for topic, number, next_offset in result}
+async def load(session: AsyncSession, group: str, partitions: Collection[Partition]) -> dict[Partition, Checkpoint]:
+    """Give the checkpoint of each partition that has one."""
+    return _by_partition(await session.execute(_LOAD, _parameters(group, partitions)))
+
+
+async def load_topic(session: AsyncSession, group: str, topic: str) -> dict[Partition, Checkpoint]:
+    """Give all checkpoints of a topic."""
+    return _by_partition(await session.execute(_LOAD_TOPIC, {"consumer_group": group, "topic": topic}))
 
 
 async def create(session: AsyncSession, group: str, next_offsets: Mapping[Partition, int]) -> None:
@@ -111,6 +154,38 @@ async def advance(session: AsyncSession, group: str, last_records: Mapping[Parti
             "last_checksums": [checksum(record) for record in records],
         },
     )
+
+
+async def accept(
+    session: AsyncSession, group: str, partition: Partition, next_offset: int, *, expected: int | None
+) -> bool:
+    """Move a checkpoint because an operator says so; whoever reads the partition is fenced, and begins again there.
+
+    Args:
+        session: in a transaction.
+        group: whose.
+        partition: which one.
+        next_offset: where reading is to go on.
+        expected: where the operator saw it; `None`: there was none.
+
+    Returns:
+        Whether it was moved; it was not, if it stands elsewhere by now.
+    """
+    place = {"consumer_group": group, "topic": partition.topic, "partition": partition.number}
+    result = await session.execute(_ACCEPT, place | {"next_offset": next_offset, "expected": expected})
+    return isinstance(result, CursorResult) and result.rowcount == 1
+
+
+def _by_partition(rows: Iterable[Any]) -> dict[Partition, Checkpoint]:
+    return {
+        Partition(row.topic, row.partition): Checkpoint(
+            next_offset=row.next_offset,
+            last_timestamp=row.last_timestamp,
+            last_checksum=row.last_checksum,
+            accepted_at=row.accepted_at,
+        )
+        for row in rows
+    }
 
 
 def _parameters(group: str, partitions: Collection[Partition]) -> dict[str, object]:

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from consumers.checkpoints import FencedError
 from consumers.inbox import RivalError
-from consumers.records import Batch, Partition, Record, partition_of
+from consumers.records import Batch, Partition, partition_of
 from db.describing import describe, trace
 from db.errors import Failure, classify
 from db.waiting import jittered_seconds, wait_for
@@ -42,7 +42,7 @@ class Reads(Protocol):
 
     def is_current(self, batch: Batch) -> bool: ...
     def read_again(self, batch: Batch) -> None: ...
-    def stop_partition(self, partition: Partition, why: str) -> None: ...
+    def stop_partition(self, partition: Partition, why: str, next_offset: int) -> None: ...
 
 
 class Settler:
@@ -89,7 +89,7 @@ class Settler:
         if error is None:
             return frozenset()
         if len(batch.records) == 1:
-            return self._stop(batch.records[0], error)
+            return self._stop(batch, error)
         left, right = batch.halves()
         stopped = await self.settle(left)
         rest = right.without(stopped)
@@ -136,13 +136,15 @@ class Settler:
                 return None
         return None
 
-    def _stop(self, record: Record, error: Exception) -> frozenset[Partition]:
+    def _stop(self, batch: Batch, error: Exception) -> frozenset[Partition]:
+        [record] = batch.records
         partition = partition_of(record)
         names = dict(record.headers)
         self._source.stop_partition(
             partition,
             f"the record at offset {record.offset} (type {_text(names.get('ce_type'))}, id {_text(names.get('ce_id'))})"
             f" cannot be applied: {describe(error)}",
+            batch.begins[partition],
         )
         # Its message could tell what is in the record, and that may be personal.
         logger.error("the culprit's error: %s", trace(error))

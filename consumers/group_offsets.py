@@ -68,9 +68,9 @@ class GroupOffsets:
         async with self._database.transaction() as session:
             stored = await checkpoints.load(session, self._group, list(self._positions))
         news = {
-            partition: offset
-            for partition, offset in stored.items()
-            if partition in self._positions and self._committed.get(partition) != offset
+            partition: checkpoint.next_offset
+            for partition, checkpoint in stored.items()
+            if partition in self._positions and self._committed.get(partition) != checkpoint.next_offset
         }
         if news:
             await self._consumer.commit({TopicPartition(*partition): offset for partition, offset in news.items()})

@@ -9,6 +9,9 @@ from typing import Final, NamedTuple, Protocol
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
+LOG_APPEND_TIME: Final = 1
+"""The `timestamp_type` of a record that was stamped by the broker; 0 is a producer's."""
+
 
 class Partition(NamedTuple):
     """A partition of a topic."""
@@ -21,7 +24,10 @@ class Partition(NamedTuple):
 
 
 class Record(Protocol):
-    """A record as the client library gives it; `timestamp` in milliseconds since 1970, UTC."""
+    """A record as the client library gives it.
+
+    `timestamp` is in milliseconds since 1970, UTC; `timestamp_type` says whose it is (`LOG_APPEND_TIME`).
+    """
 
     @property
     def topic(self) -> str: ...
@@ -31,6 +37,8 @@ class Record(Protocol):
     def offset(self) -> int: ...
     @property
     def timestamp(self) -> int: ...
+    @property
+    def timestamp_type(self) -> int | None: ...
     @property
     def key(self) -> bytes | None: ...
     @property

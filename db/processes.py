@@ -2,7 +2,8 @@
 
 import os
 import socket
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -27,6 +28,27 @@ _AGE: Final = text(
     "SELECT extract(epoch FROM now() - max(heartbeat_at)) FROM processes WHERE kind = :kind AND host = :host"
 )
 
+_LIVE: Final = text(
+    """
+    SELECT kind, host, pid, started_at, extract(epoch FROM now() - heartbeat_at) AS age_seconds, state
+    FROM processes
+    WHERE heartbeat_at > now() - make_interval(secs => :max_age_seconds)
+    ORDER BY kind, host, pid
+    """
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """A process, as it last described itself."""
+
+    kind: str
+    host: str
+    pid: int
+    started_at: datetime
+    age_seconds: float
+    state: dict[str, Any]
+
 
 class ProcessRow:
     """This process in the table.
@@ -47,6 +69,22 @@ class ProcessRow:
     async def forget(self, session: AsyncSession) -> None:
         """Remove this process's row, and those of processes long gone."""
         await session.execute(_FORGET, {"id": self.id, "forget_after": FORGET_AFTER})
+
+
+async def fetch_live(session: AsyncSession, *, max_age_seconds: float) -> list[Described]:
+    """Give the processes that described themselves lately."""
+    rows = await session.execute(_LIVE, {"max_age_seconds": max_age_seconds})
+    return [
+        Described(
+            kind=row.kind,
+            host=row.host,
+            pid=row.pid,
+            started_at=row.started_at,
+            age_seconds=float(row.age_seconds),
+            state=row.state,
+        )
+        for row in rows
+    ]
 
 
 async def heartbeat_age_seconds(session: AsyncSession, kind: str) -> float | None:

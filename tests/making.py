@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from consumers.records import Batch, Partition
+from consumers.records import LOG_APPEND_TIME, Batch, Partition
 from domain import commands
 from messages.codec import encode_command
 
@@ -63,6 +63,7 @@ class FakeRecord:
     partition: int = 0
     offset: int = 0
     timestamp: int = field(default_factory=lambda: round(NOON.timestamp() * 1000))
+    timestamp_type: int = LOG_APPEND_TIME
 
 
 def record(

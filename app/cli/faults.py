@@ -3,8 +3,10 @@
 from typing import Final
 
 from app.broker import UNREACHABLE, KafkaError, TopicError
+from app.checkpoints import AcceptError
 from app.commands import InputError
 from app.settings import SettingsError, variable
+from consumers.adoption import NoCheckpointError
 from consumers.failures import HalfDeployedError
 from db.errors import Failure, classify, sqlstate
 from outbox.errors import WrongClusterError
@@ -21,9 +23,11 @@ def explain(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, BaseExceptionGroup):
         explained = [each for each in map(explain, error.exceptions) if each is not None]
         return explained[0] if explained else None
-    if isinstance(error, InputError | SettingsError):
+    if isinstance(error, AcceptError | InputError | SettingsError):
         return str(error), EXIT_USAGE
-    if isinstance(error, TopicError | HalfDeployedError | StackError | WrongClusterError | NotHeldError):
+    if isinstance(
+        error, TopicError | HalfDeployedError | NoCheckpointError | StackError | WrongClusterError | NotHeldError
+    ):
         return str(error), EXIT_FAILED
     if isinstance(error, UNREACHABLE):
         return f"cannot reach Kafka ({variable('kafka_bootstrap_servers')}): {error}", EXIT_UNREACHABLE

@@ -13,7 +13,8 @@ class ConsumerOptions(BaseModel):
         "/agent-squad"
     )
     first_start: Annotated[
-        Literal["earliest", "latest"], Field(description="Where a group without checkpoints begins.")
+        Literal["earliest", "latest", "refuse"],
+        Field(description="Where a group without any checkpoint of the topic begins; `refuse`: it ends instead."),
     ] = "earliest"
     lanes: Annotated[PositiveInt, Field(description="Batches under way at once in a consumer.")] = 2
     batch_max_commands: Annotated[PositiveInt, Field(description="Commands of one transaction at most.")] = 500
@@ -22,6 +23,22 @@ class ConsumerOptions(BaseModel):
         PositiveFloat, Field(description="After which the group gives a silent consumer's partitions to others.")
     ] = 45
     heartbeat_seconds: Annotated[PositiveFloat, Field(description="Between heartbeats to the group.")] = 5
+    rebalance_seconds: Annotated[
+        PositiveFloat,
+        Field(description="How long the group waits for a consumer to join again when its members change."),
+    ] = 20
+    request_seconds: Annotated[
+        PositiveFloat, Field(description="How long a consumer's request to Kafka may take, joining the group included.")
+    ] = 30
+    metadata_max_age_seconds: Annotated[
+        PositiveFloat, Field(description="How long it may go unnoticed that partitions were added to the commands.")
+    ] = 60
+    fetch_max_bytes: Annotated[
+        PositiveInt, Field(description="Of one answer of a broker to a consumer, as it travels, compressed.")
+    ] = 52428800
+    partition_fetch_max_bytes: Annotated[
+        PositiveInt, Field(description="The same, of one partition; a larger batch of records comes alone.")
+    ] = 1048576
     deploy_wait_seconds: Annotated[
         PositiveFloat, Field(description="How long a missing table or column is waited for before stopping.")
     ] = 60

@@ -8,6 +8,7 @@ from app.wiring.parts import Process
 from consumers.consumer import Consumer
 from consumers.decide import Topics
 from consumers.decode import Decoder
+from consumers.membership import Membership
 from consumers.permissions import Permissions
 from consumers.processor import Processor
 from consumers.source import Source
@@ -26,6 +27,7 @@ def add_consumer(process: Process, settings: Settings, database: Database, on_ap
         deploy_seconds=settings.deploy_wait_seconds,
     )
     process.parts.append(consumer)
+    process.describe["group"] = lambda: settings.consumer_group
     process.describe["applied"] = lambda: dict(consumer.counts)
     process.describe["positions"] = lambda: {str(each): offset for each, offset in source.positions.items()}
     process.describe["stopped"] = lambda: {str(each): why for each, why in source.stopped.items()}
@@ -69,10 +71,18 @@ def build_source(settings: Settings, database: Database) -> Source:
         group=settings.consumer_group,
         topic=settings.topic("commands"),
         client=client_arguments(settings),
+        membership=Membership(
+            session_seconds=settings.session_seconds,
+            heartbeat_seconds=settings.heartbeat_seconds,
+            rebalance_seconds=settings.rebalance_seconds,
+            request_seconds=settings.request_seconds,
+            metadata_max_age_seconds=settings.metadata_max_age_seconds,
+            fetch_max_bytes=settings.fetch_max_bytes,
+            partition_fetch_max_bytes=settings.partition_fetch_max_bytes,
+        ),
         lanes=settings.lanes,
         max_records=settings.batch_max_commands,
         max_bytes=settings.batch_max_bytes,
         first_start=settings.first_start,
-        session_seconds=settings.session_seconds,
-        heartbeat_seconds=settings.heartbeat_seconds,
+        accept_producer_time=settings.accept_producer_time,
     )

@@ -21,6 +21,7 @@ class Checkpoint(Base):
     last_timestamp: Mapped[Moment | None]
     last_checksum: Mapped[int | None] = mapped_column(BigInteger)
     caught_up_at: Mapped[Moment | None]
+    accepted_at: Mapped[Moment | None] = mapped_column(comment="when an operator last moved it")
 
 
 class InboxCommand(Base):

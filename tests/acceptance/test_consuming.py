@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections import Counter
 from contextlib import asynccontextmanager
 
 import pytest
@@ -12,7 +11,6 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from app import broker, wiring
 from consumers.consumer import Consumer
-from consumers.records import Partition
 from tests import making
 from tests.acceptance.conftest import eventually, running, send
 from tests.making import SOURCE, new_id
@@ -76,29 +74,6 @@ async def test_commands_from_kafka_are_applied_and_the_groups_offsets_follow(ser
     await reader.stop()
     assert committed == dict(await rows(database, "SELECT partition, next_offset FROM checkpoints"))
     assert sum(committed.values()) == 31
-
-
-async def test_kafkas_own_offsets_decide_nothing(service, database):
-    """Another tool moves the group's offsets to the end and to the start: the checkpoint alone counts."""
-    await send(service, [making.register_user() for _ in range(20)])
-    async with consuming(service, database):
-        await eventually("all are decided", lambda: decided(database, 20))
-    await send(service, [making.register_user() for _ in range(20)])
-
-    tool = AIOKafkaConsumer(
-        bootstrap_servers=service.kafka_bootstrap_servers, group_id=service.consumer_group, enable_auto_commit=False
-    )
-    await tool.start()
-    partitions = [TopicPartition(service.topic("commands"), number) for number in range(3)]
-    tool.assign(partitions)
-    ends = await tool.end_offsets(partitions)
-    await tool.commit({partition: 0 if partition.partition == 0 else ends[partition] for partition in partitions})
-    await tool.stop()
-
-    async with consuming(service, database) as (consumer, _):
-        await eventually("all are decided", lambda: decided(database, 40))
-        assert consumer.counts == Counter({"applied": 20, "event": 20, "outcome": 20})
-    await assert_one_effect_each(database, 40)
 
 
 async def test_two_consumers_across_a_rebalance_and_a_kill_have_one_effect_each(service, database):
@@ -171,47 +146,6 @@ async def test_database_outage_keeps_the_place_in_the_group_and_loses_nothing(se
         assert not source.stopped
     await admin.dispose()
     await assert_one_effect_each(database, 110)
-
-
-async def test_log_that_starts_past_the_checkpoint_stops_the_partition_with_the_count(service, database):
-    await send(service, [making.register_user() for _ in range(60)])
-    async with consuming(service, database):
-        await eventually("all are decided", lambda: decided(database, 60))
-    commands = service.topic("commands")
-    starts = dict(await rows(database, "SELECT partition, next_offset FROM checkpoints"))
-    await send(service, [making.register_user() for _ in range(60)])
-    async with broker.open_admin(service) as admin:
-        await admin.delete_records({TopicPartition(commands, 0): _records_to_delete(starts[0] + 4)})
-
-    async with consuming(service, database) as (_, source):
-        await eventually("it is noticed", lambda: _stopped(source, Partition(commands, 0)))
-        assert source.stopped[Partition(commands, 0)].endswith(": 4 records are gone unread")
-        assert f"checkpoint is {starts[0]}" in source.stopped[Partition(commands, 0)]
-
-
-def _records_to_delete(offset: int):
-    from aiokafka.admin.records_to_delete import RecordsToDelete
-
-    return RecordsToDelete(before_offset=offset)
-
-
-async def _stopped(source, partition: Partition) -> bool:
-    return partition in source.stopped
-
-
-async def test_new_group_may_start_at_the_latest_record(service, database):
-    await send(service, [making.register_user() for _ in range(20)])
-    late = service.model_copy(update={"first_start": "latest"})
-    async with consuming(late, database) as (consumer, source):
-        await eventually("it reads", lambda: _reads(source, 3))
-        [command_id] = await send(service, [making.register_user()])
-        await eventually("it is decided", lambda: decided(database, 1))
-        assert consumer.counts["applied"] == 1
-    assert await rows(database, "SELECT command_id FROM inbox") == [(command_id,)]
-
-
-async def _reads(source, partitions: int) -> bool:
-    return len(source.positions) == partitions
 
 
 async def test_consumer_refuses_topics_that_do_not_fit(settings):

@@ -32,7 +32,7 @@ class Readers:
     def read_again(self, batch: Batch) -> None:
         self.again.append(batch)
 
-    def stop_partition(self, partition: Partition, why: str) -> None:
+    def stop_partition(self, partition: Partition, why: str, next_offset: int) -> None:
         self.stopped[partition] = why
 
 
