@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -51,10 +52,27 @@ async def accept(settings, *numbers: int, to: str) -> None:
 
 async def apply(settings, database, number: int, count: int) -> None:
     """Let a consumer apply commands of one partition, and end it."""
-    [(before,)] = await rows(database, "SELECT count(*) FROM inbox")
     await send(settings, of_partition(number, count))
-    async with consuming(settings, database):
+    await consume(settings, database, count)
+
+
+async def consume(settings, database, count: int) -> None:
+    """Let a consumer apply what there is to apply, and nothing a second time."""
+    [(before,)] = await rows(database, "SELECT count(*) FROM inbox")
+    async with consuming(settings, database) as (consumer, _):
         await eventually("all are decided", lambda: decided(database, before + count))
+    assert consumer.counts == Counter({"applied": count, "event": count, "outcome": count})
+
+
+async def set_groups_offset(settings, number: int, offset: int) -> None:
+    """Do what `kafka-consumer-groups --reset-offsets` does."""
+    tool = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap_servers, group_id=settings.consumer_group, enable_auto_commit=False
+    )
+    await tool.start()
+    tool.assign([TopicPartition(settings.topic("commands"), number)])
+    await tool.commit({TopicPartition(settings.topic("commands"), number): offset})
+    await tool.stop()
 
 
 async def test_topic_made_anew_with_more_records_stops_until_it_is_accepted(service, database):
@@ -108,22 +126,19 @@ async def test_last_record_that_retention_deleted_is_no_reason_to_stop(service, 
 async def test_groups_offsets_reset_or_gone_decide_nothing(service, database):
     """Kafka's offsets are at the start, at the end, or not there at all: the checkpoints alone count."""
     await apply(service, database, 1, 10)
-    tool = AIOKafkaConsumer(
-        bootstrap_servers=service.kafka_bootstrap_servers, group_id=service.consumer_group, enable_auto_commit=False
-    )
-    await tool.start()
-    tool.assign([TopicPartition(service.topic("commands"), 1)])
-    await tool.commit({TopicPartition(service.topic("commands"), 1): 0})
-    await tool.stop()
+    await set_groups_offset(service, 1, 0)
     await apply(service, database, 1, 5)
+    await send(service, of_partition(1, 5))
+    await set_groups_offset(service, 1, 20)
+    await consume(service, database, 5)
 
     without = service.model_copy(update={"consumer_group": f"{service.consumer_group}-without-offsets"})
     async with database.transaction() as session:
         await session.execute(text("UPDATE checkpoints SET consumer_group = :group"), {"group": without.consumer_group})
     await apply(without, database, 1, 5)
 
-    await assert_one_effect_each(database, 20)
-    assert await checkpoints_of(database) == {0: 0, 1: 20, 2: 0}
+    await assert_one_effect_each(database, 25)
+    assert await checkpoints_of(database) == {0: 0, 1: 25, 2: 0}
 
 
 async def test_new_group_decides_for_all_partitions_and_later_ones_begin_at_their_first_record(service, database):
