@@ -21,7 +21,7 @@ MAX_FAULTS: Final = 20
 MAX_FAULT_CHARACTERS: Final = 200
 """How much of a field's name and fault is told; a name can be as long as the record."""
 
-_EXTENSION: Final = re.compile(r"[a-z0-9]{1,20}")
+_EXTENSION: Final = re.compile(r"(?!data$)[a-z0-9]{1,20}")
 
 _FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 

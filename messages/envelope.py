@@ -17,6 +17,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_ATTRIBUTE_CHARACTERS = 255
 """For ids, sources and types: they are keys of tables."""
 
+_DISALLOWED: Final = re.compile(
+    "[\0-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
+    + "".join(chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(17))
+    + "]"
+)
+"""Control characters, halves of surrogate pairs and noncharacters (specification, "Type System", String)."""
+
 MAX_VERSION_DIGITS = 18
 """Of an expected version: what fits into a bigint, whatever the digits."""
 
@@ -108,8 +115,9 @@ def _required(attributes: dict[str, str], name: str) -> str:
 def _bounded(name: str, value: str) -> str:
     if len(value) > MAX_ATTRIBUTE_CHARACTERS:
         raise RefusedError(Reason.UNREADABLE, f"ce_{name} is longer than {MAX_ATTRIBUTE_CHARACTERS} characters")
-    if "\0" in value:
-        raise RefusedError(Reason.UNREADABLE, f"ce_{name} has a NUL")
+    # Nearly all are printable, and asking that costs little.
+    if not value.isprintable() and _DISALLOWED.search(value):
+        raise RefusedError(Reason.UNREADABLE, f"ce_{name} has a character that no attribute may have")
     return value
 
 

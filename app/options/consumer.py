@@ -9,9 +9,13 @@ class ConsumerOptions(BaseModel):
     """What a consumer takes, and how much at once."""
 
     consumer_group: Annotated[str, Field(min_length=1, description="Whose checkpoints count.")] = "squad-consumers"
-    event_source: Annotated[str, Field(min_length=1, description="CloudEvents `source` of events and outcomes.")] = (
-        "/agent-squad"
-    )
+    event_source: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9._~:/?#@!$&'()*+,;=%\[\]-]{1,255}$",
+            description="CloudEvents `source` of events and outcomes, a URI reference.",
+        ),
+    ] = "/agent-squad"
     first_start: Annotated[
         Literal["earliest", "latest", "refuse"],
         Field(description="Where a group without any checkpoint of the topic begins; `refuse`: it ends instead."),

@@ -35,6 +35,7 @@ async def test_every_attribute_of_an_event_reaches_its_header(database: Database
         correlation_id="correlation",
         causation_id="causation",
         traceparent=TRACE,
+        extensions='{"tracestate": "rojo=1"}',
         dataschema="https://example.org/schema.json",
         content_type="application/json",
         body=b"\x00body",
@@ -65,6 +66,8 @@ async def test_every_attribute_of_an_event_reaches_its_header(database: Database
         "ce_recordedtime": b"2026-05-04T12:30:01.500000Z",
         "ce_traceparent": TRACE.encode(),
         "traceparent": TRACE.encode(),
+        "ce_tracestate": b"rojo=1",
+        "tracestate": b"rojo=1",
     }
 
 

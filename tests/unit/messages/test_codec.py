@@ -68,7 +68,13 @@ def test_extensions_that_are_only_checked_change_nothing():
     )
 
 
-@pytest.mark.parametrize("name", ["replyTo", "reply_to", "reply-to", "x" * 21, ""])
+def test_attributes_may_have_every_other_character():
+    odd = "a\u00a0\u3000\u200b\U0001f600\u0378"
+
+    assert read(making.record(making.create_squad(new_id()), command_id=odd))[0].id == odd
+
+
+@pytest.mark.parametrize("name", ["data", "replyTo", "reply_to", "reply-to", "x" * 21, ""])
 def test_producer_is_told_of_a_name_that_no_extension_can_have(name):
     with pytest.raises(ValueError, match="no name of an extension"):
         making.record(making.create_squad(new_id()), extensions={name: "1"})
@@ -91,6 +97,10 @@ def test_record_without_a_required_attribute_is_unreadable(missing):
         ("ce_id", b"\xff"),
         ("ce_id", b"x" * 256),
         ("ce_source", b"a\0b"),
+        ("ce_source", b"a\nb"),
+        ("ce_id", b"a\x7fb"),
+        ("ce_id", "a\ufffeb".encode()),
+        ("ce_correlationid", "\U0010ffff".encode()),
         ("ce_time", b"2026-05-04T12:00:00"),
         ("ce_time", b"2026-05-04"),
         ("ce_time", b"20260504T120000Z"),
