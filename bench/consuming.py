@@ -5,19 +5,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Any
-from uuid import UUID, uuid4
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from sqlalchemy import make_url, select
 
 from app import wiring
 from app.settings import Settings
-from bench import limit_sql, processors
+from bench import guide, limit_sql, processors, report
 from bench.draining import consume_to_end
 from bench.ground import Ground, fresh_database, reset_checkpoints
-from db.database import Database
-from db.models import Squad, SquadMember, Task, User
 
 
 async def run_ours(ground: Ground, *, lanes: int) -> dict[str, Any]:
@@ -50,50 +46,16 @@ async def run_guide(ground: Ground, *, number: int) -> dict[str, Any]:
         started = perf_counter()
         for _ in range(number):
             record = await reader.getone()
-            await _apply_as_the_guide(database, dict(record.headers)["ce_type"], json.loads(record.value))
+            await guide.apply(database.sessions, dict(record.headers)["ce_type"], json.loads(record.value))
             await reader.commit({TopicPartition(record.topic, record.partition): record.offset + 1})
         seconds = perf_counter() - started
     return {"commands_per_second": number / seconds, "commands": number}
 
 
-async def _apply_as_the_guide(database: Database, kind: bytes, data: dict[str, Any]) -> None:
-    """Do what the guide's functions do: load, check, change, commit."""
-    async with database.sessions() as session:
-        match kind:
-            case b"squad.create.v1":
-                owner = await session.scalar(select(User).where(User.id == UUID(data["user_id"])))
-                if owner is not None and owner.is_active:
-                    squad = Squad(
-                        id=UUID(data["squad_id"]),
-                        user_id=owner.id,
-                        name=data["name"],
-                        status="active",
-                        created_at=owner.created_at,
-                        version=1,
-                    )
-                    session.add(squad)
-                    await session.flush()
-                    session.add_all(
-                        SquadMember(id=uuid4(), squad_id=squad.id, role=role, created_at=owner.created_at)
-                        for role in data.get("roles", ())
-                    )
-            case b"squad.transfer-ownership.v1":
-                found = await session.scalar(select(Squad).where(Squad.id == UUID(data["squad_id"])))
-                owner = await session.scalar(select(User).where(User.id == UUID(data["new_owner_id"])))
-                if found is not None and owner is not None and owner.is_active:
-                    found.user_id = owner.id
-            case b"squad.complete-task.v1":
-                task = await session.scalar(select(Task).where(Task.id == UUID(data["task_id"])))
-                if task is not None:
-                    task.status = "completed"
-        await session.commit()
-
-
 async def run_limit(ground: Ground, *, batch: int = 500) -> dict[str, Any]:
     """Measure the limit: the same rows by hand-made statements on bare asyncpg; nothing decided, no outcomes."""
     async with fresh_database(ground) as settings:
-        url = make_url(settings.database_url).set(drivername="postgresql").render_as_string(hide_password=False)
-        connection = await asyncpg.connect(url)
+        connection = await asyncpg.connect(report.bare_url(settings.database_url))
         async with _reader(settings) as (reader, partitions):
             _seek(reader, partitions, ground)
             await reader.getmany(*partitions, timeout_ms=2000, max_records=1)

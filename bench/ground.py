@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import make_url, text
@@ -35,12 +36,18 @@ class Ground:
         settings: of the seeded template database, and of the topics.
         commands: how many measured commands the topic has, after the seeding ones.
         first_offsets: by partition, where the measured ones begin.
+        load: what the measured commands are like, for the results.
     """
 
     stack: Stack
     settings: Settings
     commands: int
     first_offsets: dict[int, int]
+    load: dict[str, Any]
+
+
+class UnfitGroundError(Exception):
+    """Preparing did not make what was planned: what would be measured means nothing."""
 
 
 def new_id(chance: random.Random) -> str:
@@ -75,27 +82,45 @@ async def fresh_database(ground: Ground) -> AsyncIterator[Settings]:
         await administer(ground.stack, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+async def make(stack: Stack, *, partitions: int = 6) -> Settings:
+    """Make a migrated database and topics of its own; `clean_up` removes both."""
+    name = f"bench_{os.getpid()}_{next(NUMBERS)}"
+    await administer(stack, f"CREATE DATABASE {name}")
+    url = make_url(stack.database_url).set(database=name)
+    settings = Settings(
+        database_url=url.render_as_string(hide_password=False),
+        kafka_bootstrap_servers=stack.bootstrap_servers,
+        topic_prefix=f"{name}.",
+        topic_partitions=partitions,
+        consumer_group=name,
+    )
+    await asyncio.to_thread(wiring.migrate, settings)
+    await wiring.make_partitions(settings)
+    await broker.create_topics(settings)
+    return settings
+
+
+@asynccontextmanager
+async def open_ground(stack: Stack, *, partitions: int = 6) -> AsyncIterator[Settings]:
+    """Give settings of a migrated database and topics, removed at the end."""
+    settings = await make(stack, partitions=partitions)
+    try:
+        yield settings
+    finally:
+        await clean_up(stack, settings)
+
+
 async def prepare(stack: Stack, *, number: int, seed: int) -> Ground:
     """Make the template database and the topic.
 
     Seeding commands (users, squads, projects, tasks) go through the consumer itself; the measured ones follow them in
     the same topic: 40 % create a squad, 20 % transfer one, 40 % complete a task.
     """
-    name = f"bench_template_{os.getpid()}"
-    await administer(stack, f"CREATE DATABASE {name}")
-    url = make_url(stack.database_url).set(database=name)
-    settings = Settings(
-        database_url=url.render_as_string(hide_password=False),
-        kafka_bootstrap_servers=stack.bootstrap_servers,
-        topic_prefix=f"bench-{os.getpid()}-{seed}.",
-    )
-    await asyncio.to_thread(wiring.migrate, settings)
-    await wiring.make_partitions(settings)
-    await broker.create_topics(settings)
+    settings = await make(stack)
     seeding, measured = plan(random.Random(seed), number)  # noqa: S311 - reproducible on purpose
-    for stage in seeding:
-        await send(settings, stage)
-        await _apply_all(settings)
+    for number_of_stage, stage in enumerate(seeding):
+        await send(settings, stage, name=f"seed-{number_of_stage}")
+        await _apply_all(settings, len(stage))
     async with wiring.open_database(settings) as database:
         async with database.transaction() as session:
             await session.execute(text("TRUNCATE inbox, outbox"))
@@ -107,8 +132,9 @@ async def prepare(stack: Stack, *, number: int, seed: int) -> Ground:
         async with database.engine.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")
             await connection.execute(text("VACUUM ANALYZE"))
-    await send(settings, measured)
-    return Ground(stack, settings, number, first_offsets)
+    size = await send(settings, measured, name="measured")
+    load = {"create": "40 %", "transfer": "20 %", "complete": "40 %", "bytes a command": size, "key skew": "none"}
+    return Ground(stack, settings, number, first_offsets, load)
 
 
 def plan(chance: random.Random, number: int) -> tuple[list[list[commands.Command]], list[commands.Command]]:
@@ -143,21 +169,35 @@ def _create(chance: random.Random, users: Sequence[str]) -> commands.CreateSquad
     )
 
 
-async def send(settings: Settings, planned: Sequence[commands.Command]) -> None:
-    """Send commands and wait for every acknowledgement."""
+async def send(settings: Settings, planned: Sequence[commands.Command], *, name: str) -> int:
+    """Send commands and wait for every acknowledgement.
+
+    Args:
+        settings: where to.
+        planned: what.
+        name: begins their ids; each call has another, for an id that comes twice is the same command.
+
+    Returns:
+        The mean size of a record in bytes: key, value and headers.
+    """
+    size = 0
     async with broker.open_producer(settings) as producer:
         waiting = []
         for number, command in enumerate(planned):
             key, value, headers = encode_command(
-                command, command_id=f"{number}-{command.stream_id}", source=SOURCE, time=datetime.now(UTC)
+                command, command_id=f"{name}-{number}", source=SOURCE, time=datetime.now(UTC)
             )
+            size += len(key) + len(value) + sum(len(header) + len(content) for header, content in headers)
             waiting.append(await producer.send(settings.topic("commands"), value, key=key, headers=headers))
         await asyncio.gather(*waiting)
+    return round(size / max(1, len(planned)))
 
 
-async def _apply_all(settings: Settings) -> None:
+async def _apply_all(settings: Settings, number: int) -> None:
     async with wiring.open_database(settings) as database:
-        await consume_to_end(settings, database)
+        counts, _, _ = await consume_to_end(settings, database)
+    if counts["applied"] != number:
+        raise UnfitGroundError(f"of {number} seeding commands these became: {dict(counts)}")
 
 
 async def reset_checkpoints(database: Database, settings: Settings, first_offsets: dict[int, int]) -> None:
@@ -170,9 +210,9 @@ async def reset_checkpoints(database: Database, settings: Settings, first_offset
             )
 
 
-async def clean_up(ground: Ground) -> None:
-    """Remove what `prepare` made: the stack may be somebody else's."""
-    name = make_url(ground.settings.database_url).database
-    await administer(ground.stack, f"DROP DATABASE {name} WITH (FORCE)")
-    async with broker.open_admin(ground.settings) as admin:
-        await admin.delete_topics([plan.name for plan in broker.plan_topics(ground.settings)])
+async def clean_up(stack: Stack, settings: Settings) -> None:
+    """Remove what `make` made: the stack may be somebody else's."""
+    name = make_url(settings.database_url).database
+    await administer(stack, f"DROP DATABASE {name} WITH (FORCE)")
+    async with broker.open_admin(settings) as admin:
+        await admin.delete_topics([plan.name for plan in broker.plan_topics(settings)])

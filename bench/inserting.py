@@ -1,27 +1,27 @@
 """`python -m bench.inserting`: a batch's outbox rows by COPY and by two kinds of unnest, in turn (ADR 0002)."""
 
-import argparse
 import asyncio
 import os
 import random
 import resource
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-import stack as stacks
-from app import life, logs, wiring
+from app import wiring
 from app.settings import Settings
-from bench import report
 from bench.ground import administer, new_id
+from bench.program import Program, main
+from bench.report import Row
 from db.database import Database
 from messages.envelope import microseconds
 from outbox.append import ROWS, row
+from stack import Stack
 
 COLUMNS = ROWS.columns
 TYPES = (
@@ -43,7 +43,15 @@ UNNEST = text(
 )
 
 
-def rows(chance: random.Random, number: int) -> list[tuple[Any, ...]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much is measured: rows of a batch, batches of each way."""
+
+    rows: int = 1_000
+    rounds: int = 40
+
+
+def make_rows(chance: random.Random, number: int) -> list[tuple[Any, ...]]:
     """Make the rows of a batch."""
     return [
         row(
@@ -91,13 +99,13 @@ async def by_copy(session: AsyncSession, batch: list[tuple[Any, ...]]) -> None:
 WAYS = {"an array a column": by_arrays, "an array of rows": by_rows, "COPY": by_copy}
 
 
-async def measure(database: Database, *, rounds: int, size: int, seed: int) -> dict[str, Any]:
+async def compare(database: Database, *, rounds: int, size: int, seed: int) -> dict[str, Any]:
     """Give milliseconds a batch for each way, of wall time and of our own processor time."""
     chance = random.Random(seed)  # noqa: S311 - reproducible on purpose
     found: dict[str, dict[str, list[float]]] = {}
     for number in range(rounds + 3):
         for name, add in WAYS.items():
-            batch = rows(chance, size)
+            batch = make_rows(chance, size)
             wall, own = perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_utime
             async with database.transaction() as session:
                 await add(session, batch)
@@ -109,7 +117,7 @@ async def measure(database: Database, *, rounds: int, size: int, seed: int) -> d
     return {name: {kind: median(each) for kind, each in figures.items()} for name, figures in found.items()}
 
 
-async def run(stack: stacks.Stack, *, rounds: int, size: int, seed: int) -> dict[str, Any]:
+async def measure(stack: Stack, sizes: Sizes, seed: int) -> dict[str, Any]:
     """Prepare a database and measure."""
     name = f"inserting_{os.getpid()}"
     await administer(stack, f"CREATE DATABASE {name}")
@@ -117,27 +125,35 @@ async def run(stack: stacks.Stack, *, rounds: int, size: int, seed: int) -> dict
     await asyncio.to_thread(wiring.migrate, settings)
     await wiring.make_partitions(settings)
     async with wiring.open_database(settings) as database:
-        async with database.sessions() as session:
-            postgres = str(await session.scalar(text("SHOW server_version")))
-        figures = await measure(database, rounds=rounds, size=size, seed=seed)
+        figures = await compare(database, rounds=sizes.rounds, size=sizes.rows, seed=seed)
     await administer(stack, f"DROP DATABASE {name} WITH (FORCE)")
-    return report.circumstances(seed, postgres, stack.description) | {"rows": size, "milliseconds": figures}
+    return {"rows": sizes.rows, "milliseconds": figures}
 
 
-def main() -> None:
-    """Measure, print, and write the results."""
-    parser = argparse.ArgumentParser(prog="python -m bench.inserting", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="a few rounds, to see that nothing rots")
-    parser.add_argument("--output", type=Path, default=report.RESULTS / "inserting.json")
-    arguments = parser.parse_args()
-    logs.quiet()
-    life.calm_collector()
-    with stacks.start(name=f"bench-{os.getpid()}") as stack:
-        results = asyncio.run(run(stack, rounds=2 if arguments.short else 40, size=1000, seed=1))
-    report.save(results, arguments.output)
-    for name, figures in results["milliseconds"].items():
-        print(f"{name:<20}" + "  ".join(f"{kind} {each:6.2f} ms" for kind, each in figures.items()))
+def rows(results: dict[str, Any]) -> list[Row]:
+    """Give each way beside COPY."""
+    copied = results["milliseconds"]["COPY"]
+    return [
+        Row(
+            what=f"{results['rows']:,} outbox rows inserted, {name}, beside COPY",
+            measured=f"{each['wall']:.1f} ms",
+            beside=f"{copied['wall']:.1f} ms",
+            median=f"{each['wall'] / copied['wall']:.2f} x",
+        )
+        for name, each in results["milliseconds"].items()
+        if name != "COPY"
+    ]
 
+
+PROGRAM: Final = Program(
+    name="inserting",
+    module="bench.inserting",
+    summary="A batch's outbox rows by COPY and by two kinds of `unnest` (ADR 0002).",
+    full=Sizes(),
+    short=Sizes(rounds=2),
+    measure=measure,
+    rows=rows,
+)
 
 if __name__ == "__main__":
-    main()
+    main(PROGRAM)

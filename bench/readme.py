@@ -1,9 +1,11 @@
-"""`python -m bench.readme`: writes what runs printed into README, between its markers; a test says it is current."""
+"""`python -m bench.readme`: writes what runs printed and measured into README and docs/benchmarks.md; held by tests."""
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from bench import report
+from bench import report, way
+from bench.program import Program
+from bench.programs import PROGRAMS
 
 README: Final = Path(__file__).parents[1] / "README.md"
 DEMO: Final = report.RESULTS / "demo.txt"
@@ -12,19 +14,46 @@ TESTS: Final = report.RESULTS / "test.txt"
 
 def generated() -> dict[str, str]:
     """Give the generated parts of README by the names of their markers."""
-    results = report.load()
-    machine = (
-        f"{results['machine']}, {results['stack']}, PostgreSQL {results['postgres']}, Python {results['python']},"
-        f" {len(results['rounds'])} rounds of {results['commands']:,} commands, seed {results['seed']},"
-        f" commit {(results['commit'] or 'unknown')[:10]}"
-    )
+    results = report.load("way")
+    if results is None:
+        raise FileNotFoundError("README needs the results of `python -m bench`")
     return {
         "demo": f"```text\n{DEMO.read_text().rstrip()}\n```",
         "test": f"```text\n{TESTS.read_text().rstrip()}\n```",
-        "speed": f"{report.table(results)}\n\n{machine}.",
-        "phases": report.phases(results),
-        "processors": report.processors(results),
+        "speed": f"{speed()}\n\n{report.said_of(results)}",
+        "phases": way.phases(results),
+        "processors": way.processors(results),
     }
+
+
+def speed() -> str:
+    """Give the lines of all programs that something was promised of."""
+    rows = [row for program, results in measured() for row in program.rows(results) if row.met is not None]
+    return report.markdown(rows)
+
+
+def measured() -> list[tuple[Program[Any], dict[str, Any]]]:
+    """Give the programs that have results, with these."""
+    found = [(program, report.load(program.name)) for program in PROGRAMS]
+    return [(program, results) for program, results in found if results is not None]
+
+
+def page() -> str:
+    """Give what docs/benchmarks.md shows: a section for each program."""
+    return "\n\n".join(_section(program, report.load(program.name)) for program in PROGRAMS)
+
+
+def _section(program: Program[Any], results: dict[str, Any] | None) -> str:
+    parts = [f"### {program.name}", program.summary, f"`python -m {program.module}`"]
+    if results is None:
+        parts.append("Not measured yet.")
+    else:
+        parts += [
+            report.markdown(program.rows(results)),
+            program.details(results),
+            f"Measured {results['measured_at']}: {report.said_of(results)}",
+        ]
+    return "\n\n".join(part for part in parts if part)
 
 
 def fill(readme: str) -> str:
@@ -43,4 +72,7 @@ def fill(readme: str) -> str:
 
 
 if __name__ == "__main__":
+    from docs.generate import write_all
+
     README.write_text(fill(README.read_text()))
+    write_all()

@@ -18,10 +18,17 @@ from messages.keys import partition_of
 from outbox.lease import Lease
 from outbox.publisher import KafkaPublisher
 from outbox.refused import Refused
-from outbox.relay import Relay
+from outbox.relay import Publisher, Relay
 from outbox.wire import Record
 
 REWIND = text("UPDATE relay_cursors SET previous = '3:3:', current = NULL, high = NULL, position = 0")
+
+KEEP_FIRST = text(
+    """
+    DELETE FROM outbox
+    WHERE position > (SELECT max(position) FROM (SELECT position FROM outbox ORDER BY position LIMIT :number) x)
+    """
+)
 
 
 class Ready(NamedTuple):
@@ -45,8 +52,9 @@ class Collecting:
         return ()
 
 
-def _relay(database: Database, publisher: Any, name: str) -> tuple[Relay, Lease]:  # noqa: ANN401 - either publisher
-    lease = Lease(database=database, name=name)
+def build_relay(database: Database, publisher: Publisher, *, ttl_seconds: float = 600) -> tuple[Relay, Lease]:
+    """Build a relay with the usual limits, and the lease that it needs to be stepped by hand, for so long."""
+    lease = Lease(database=database, name="relay-0", ttl_seconds=ttl_seconds)
     return Relay(database=database, publisher=publisher, lease=lease), lease
 
 
@@ -57,20 +65,21 @@ async def run(ground: Ground) -> dict[str, dict[str, Any]]:
         database = await resources.enter_async_context(wiring.open_database(settings))
         await reset_checkpoints(database, settings, ground.first_offsets)
         await consume_to_end(settings, database)
-        relayed, seconds = await _drain(settings, database)
-        records = await _collect(settings)
+        relayed = await drain(settings, database)
+        records = await collect(settings)
         sent = await _timed(_send_each(settings, records))
         batched = await _timed(_send_batches(settings, records))
     return {
-        "relay": {"events_per_second": relayed / seconds, "events": relayed},
+        "relay": relayed,
         "bare send": {"events_per_second": len(records) / sent, "events": len(records)},
         "bare send_batch": {"events_per_second": len(records) / batched, "events": len(records)},
     }
 
 
-async def _drain(settings: Settings, database: Database) -> tuple[int, float]:
+async def drain(settings: Settings, database: Database) -> dict[str, Any]:
+    """Publish what is committed and not yet published, all of one window."""
     publisher = KafkaPublisher(client=broker.client_arguments(settings))
-    relay, lease = _relay(database, publisher, "relay-0")
+    relay, lease = build_relay(database, publisher)
     await lease.acquire_once()
     try:
         started = perf_counter()
@@ -80,16 +89,22 @@ async def _drain(settings: Settings, database: Database) -> tuple[int, float]:
         await relay.close()
         await publisher.close()
         await lease.release()
-    return relayed, seconds
+    return {"events_per_second": relayed / seconds, "events": relayed}
 
 
-async def _collect(settings: Settings) -> list[Ready]:
+async def keep_first(database: Database, number: int) -> None:
+    """Delete what an outbox has beyond its first rows."""
+    async with database.transaction() as session:
+        await session.execute(KEEP_FIRST, {"number": number})
+
+
+async def collect(settings: Settings) -> list[Ready]:
     """Read the outbox again from the beginning, into memory."""
     async with wiring.open_database(settings) as database:
         async with database.transaction() as session:
             await session.execute(REWIND)
         collecting = Collecting()
-        relay, lease = _relay(database, collecting, "relay-0")
+        relay, lease = build_relay(database, collecting)
         await lease.acquire_once()
         await relay.pass_once()
         await relay.close()

@@ -1,84 +1,184 @@
-"""Results as JSON, and as the tables that README shows: generated, never typed."""
+"""Results as JSON, and the lines of the tables that the documents show: generated, never typed."""
 
 import json
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
+import asyncpg
 import psutil
+from sqlalchemy import make_url
 
-RESULTS = Path(__file__).parent / "results"
-WAY = RESULTS / "way.json"
+from stack import Stack
 
-TARGETS = (
-    ("consumer", "guide", "commands applied, beside the guide's own pattern", 60.0),
-    ("consumer", "limit", "commands applied, beside the same rows by hand-made `unnest`", 0.5),
-    ("relay", "bare send", "events relayed, beside bare `send()`", 1.8),
-    ("relay", "bare send_batch", "events relayed, beside bare `send_batch()`", 0.4),
-)
-"""Contender, what runs beside it, in words, and the ratio wanted."""
+RESULTS: Final = Path(__file__).parent / "results"
+
+SETTINGS: Final = ("server_version", "fsync", "synchronous_commit", "shared_buffers", "wal_level")
+"""Of PostgreSQL, as it was measured."""
+
+HEAD: Final = ("what", "measured", "beside it", "median", "worst", "target", "met")
 
 
-def circumstances(seed: int, postgres: str, description: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table of measurements, as it is shown.
+
+    Args:
+        what: what was measured, in words.
+        measured: the figure itself, with its unit.
+        beside: the same of what ran beside it; a dash where nothing did.
+        median, worst: what the target speaks of, of all rounds.
+        target: what is wanted; a dash where nothing was promised.
+        met: whether the median meets it; `None` where nothing was promised.
+    """
+
+    what: str
+    measured: str
+    beside: str = "-"
+    median: str = "-"
+    worst: str = "-"
+    target: str = "-"
+    met: bool | None = None
+
+    def cells(self) -> tuple[str, ...]:
+        """Give what stands in each column of `HEAD`."""
+        verdict = "-" if self.met is None else "yes" if self.met else "**no**"
+        return (self.what, self.measured, self.beside, self.median, self.worst, self.target, verdict)
+
+
+def at_least(
+    what: str, ours: Sequence[float], theirs: Sequence[float], target: float | None, *, form: str = "{:,.0f}/s"
+) -> Row:
+    """Give the line of rates and their ratios, paired within a round; more is better."""
+    ratios = [one / two for one, two in zip(ours, theirs, strict=True)]
+    return _compared(what, ours, theirs, median(ratios), min(ratios), target, form, is_least=True)
+
+
+def at_most(
+    what: str, ours: Sequence[float], theirs: Sequence[float], target: float | None, *, form: str = "{:,.1f} ms"
+) -> Row:
+    """Give the line of costs and their ratios, paired within a round; less is better."""
+    ratios = [one / two for one, two in zip(ours, theirs, strict=True)]
+    return _compared(what, ours, theirs, median(ratios), max(ratios), target, form, is_least=False)
+
+
+def limited(what: str, values: Sequence[float], target: float, *, form: str) -> Row:
+    """Give the line of figures that have a limit of their own."""
+    return Row(
+        what=what,
+        measured=form.format(median(values)),
+        median=form.format(median(values)),
+        worst=form.format(max(values)),
+        target=f"≤ {form.format(target)}",
+        met=median(values) <= target,
+    )
+
+
+def _compared(
+    what: str,
+    ours: Sequence[float],
+    theirs: Sequence[float],
+    middle: float,
+    worst: float,
+    target: float | None,
+    form: str,
+    *,
+    is_least: bool,
+) -> Row:
+    sign = "≥" if is_least else "≤"
+    return Row(
+        what=what,
+        measured=form.format(median(ours)),
+        beside=form.format(median(theirs)),
+        median=f"{middle:.2f} x",
+        worst=f"{worst:.2f} x",
+        target="-" if target is None else f"{sign} {target:g} x",
+        met=None if target is None else (middle >= target if is_least else middle <= target),
+    )
+
+
+def markdown(rows: Iterable[Row]) -> str:
+    """Give the table of these lines."""
+    return as_table(HEAD, [row.cells() for row in rows])
+
+
+def as_table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """Give any table."""
+    marks = "|" + "---|" * len(head)
+    return "\n".join([f"| {' | '.join(head)} |", marks, *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+def medians(rounds: Sequence[dict[str, float]]) -> str:
+    """Give a table of one line: the median of each name over the rounds."""
+    return as_table(list(rounds[0]), [[f"{median(each[name] for each in rounds):.1f}" for name in rounds[0]]])
+
+
+async def circumstances(stack: Stack, seed: int) -> dict[str, Any]:
     """Say on what and with what it was measured."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: ASYNC221, S607
+    settings = await _postgres_settings(stack)
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit.stdout.strip() or None,
         "seed": seed,
-        "stack": description.partition(";")[0],
-        "postgres": postgres,
+        "stack": stack.description.partition(";")[0],
+        "postgres": settings["server_version"],
+        "settings": {
+            **{f"PostgreSQL {name}": value for name, value in settings.items() if name != "server_version"},
+            "Kafka acks": "all",
+            "Kafka replication factor": 1,
+        },
         "python": sys.version.split()[0],
         "machine": f"{platform.machine()}, {psutil.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB",
         "versions": {name: version(name) for name in ("aiokafka", "asyncpg", "sqlalchemy", "pydantic")},
     }
 
 
-def rates(rounds: list[dict[str, dict[str, Any]]]) -> dict[str, list[float]]:
-    """Give each contender's rate in each round."""
-    found: dict[str, list[float]] = {}
-    for each in rounds:
-        for name, result in each.items():
-            found.setdefault(name, []).append(result.get("commands_per_second") or result["events_per_second"])
-    return found
+async def _postgres_settings(stack: Stack) -> dict[str, str]:
+    connection = await asyncpg.connect(bare_url(stack.database_url))
+    try:
+        return {name: str(await connection.fetchval(f"SHOW {name}")) for name in SETTINGS}
+    finally:
+        await connection.close()
 
 
-def table(results: dict[str, Any]) -> str:
-    """Give the ratios beside their targets, as Markdown; median and worst of the rounds, paired within a round."""
-    measured = rates(results["rounds"])
-    lines = ["| what | rate | beside it | ratio (median) | worst | target |", "|---|---|---|---|---|---|"]
-    for contender, other, words, target in TARGETS:
-        ratios = [one / two for one, two in zip(measured[contender], measured[other], strict=True)]
-        lines.append(
-            f"| {words} | {median(measured[contender]):,.0f}/s | {median(measured[other]):,.0f}/s"
-            f" | {median(ratios):.2f} | {min(ratios):.2f} | ≥ {target:g} |"
-        )
-    return "\n".join(lines)
+def bare_url(database_url: str) -> str:
+    """Give SQLAlchemy's address of a database as the bare driver takes it."""
+    return make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def phases(results: dict[str, Any]) -> str:
-    """Give microseconds of wall time per command by phase, of the runs with one lane, as Markdown."""
-    return _medians([each["consumer, one lane"]["microseconds"] for each in results["rounds"]])
+def said_of(results: dict[str, Any]) -> str:
+    """Give one line of the circumstances."""
+    parts = [
+        results["machine"],
+        results["stack"],
+        f"PostgreSQL {results['postgres']}",
+        f"Python {results['python']}",
+        *(f"{name} {value}" for name, value in results.get("settings", {}).items()),
+        *(f"{name.replace('_', ' ')} {_shown(value)}" for name, value in results.get("sizes", {}).items()),
+        *(f"{name} {_shown(value)}" for name, value in results.get("load", {}).items()),
+        f"seed {results['seed']}",
+        f"commit {(results['commit'] or 'unknown')[:10]}",
+    ]
+    return ", ".join(parts) + "."
 
 
-def processors(results: dict[str, Any]) -> str:
-    """Give microseconds of processor time per command, by who spent them, of the runs with two lanes, as Markdown."""
-    return _medians([each["consumer"]["processor_microseconds"] for each in results["rounds"]])
+def _shown(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
-def _medians(rounds: list[dict[str, float]]) -> str:
-    names = rounds[0].keys()
-    values = " | ".join(f"{median(each[name] for each in rounds):.1f}" for name in names)
-    return f"| {' | '.join(names)} |\n|{'---|' * len(names)}\n| {values} |"
-
-
-def load(path: Path = WAY) -> dict[str, Any]:
-    """Read results."""
+def load(name: str) -> dict[str, Any] | None:
+    """Read a program's results; `None` when it was not run yet."""
+    path = RESULTS / f"{name}.json"
+    if not path.exists():
+        return None
     found: dict[str, Any] = json.loads(path.read_text())
     return found
 

@@ -1,0 +1,21 @@
+"""Every benchmark there is, in the order in which they run and are shown."""
+
+from typing import Any, Final
+
+from bench import cold, growth, horizon, idle, inserting, kept, latency, memory, scaling, way
+from bench.peers import contest
+from bench.program import Program
+
+PROGRAMS: Final[tuple[Program[Any], ...]] = (
+    way.PROGRAM,
+    contest.PROGRAM,
+    latency.PROGRAM,
+    memory.PROGRAM,
+    kept.PROGRAM,
+    horizon.PROGRAM,
+    growth.PROGRAM,
+    scaling.PROGRAM,
+    idle.PROGRAM,
+    cold.PROGRAM,
+    inserting.PROGRAM,
+)
