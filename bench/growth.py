@@ -1,8 +1,8 @@
 """`python -m bench.growth`: the cost of a command and of an event against everything that must not make it grow."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import count
 from statistics import median
 from typing import Any, Final
 
@@ -26,15 +26,33 @@ class Sizes:
 
     smallest: int = 1_000
     largest: int = 1_000_000
+    largest_partitions: int = 96
     commands: int = 5_000
     events: int = 20_000
     repeats: int = 3
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a curve is measured."""
+
+    settings: Settings
+    database: Database
+    sizes: Sizes
+
+
 Point = tuple[int, list[float]]
 """A size, and the microseconds that a command or event took, once for each repeat."""
 
-Curve = Callable[[Stack, Sizes], AsyncIterator[Point]]
+Curve = Callable[[Place], AsyncIterator[Point]]
+
+
+@asynccontextmanager
+async def open_place(stack: Stack, sizes: Sizes, *, partitions: int = 6) -> AsyncIterator[Place]:
+    """Give a place with the owners whom squads need."""
+    async with open_ground(stack, partitions=partitions) as settings, wiring.open_database(settings) as database:
+        await flood.register_owners(settings, database)
+        yield Place(settings=settings, database=database, sizes=sizes)
 
 
 def tenfold(smallest: int, largest: int) -> Iterator[int]:
@@ -50,127 +68,119 @@ async def _repeat(sizes: Sizes, measure: Callable[[str], Awaitable[float]], name
     return [await measure(f"{name}-{number}") for number in range(sizes.repeats + 1)][1:]
 
 
-async def by_rows_kept(stack: Stack, sizes: Sizes) -> AsyncIterator[Point]:
-    """An event, against the published rows that the outbox keeps."""
-    async with open_ground(stack) as settings, wiring.open_database(settings) as database:
-        kept = 0
-        for size in tenfold(sizes.smallest, sizes.largest):
-            await filling.add_unpublished(database, topic=settings.topic("events"), number=max(0, size - kept))
-            await filling.see_all(database)
-            kept = size + (sizes.repeats + 1) * sizes.events
-            yield size, await _repeat(sizes, lambda _: _event_microseconds(settings, database, sizes), "kept")
-
-
-async def by_keys_of_events(stack: Stack, sizes: Sizes) -> AsyncIterator[Point]:
+async def by_keys_of_events(place: Place) -> AsyncIterator[Point]:
     """An event, against the different keys among those relayed."""
-    async with open_ground(stack) as settings, wiring.open_database(settings) as database:
-        for size in tenfold(1, sizes.events):
-            yield (
-                size,
-                await _repeat(sizes, lambda _, keys=size: _event_microseconds(settings, database, sizes, keys), "keys"),  # type: ignore[misc]
-            )
+    for size in tenfold(1, place.sizes.events):
+
+        async def relay(_: str, keys: int = size) -> float:
+            return await _event_microseconds(place, keys)
+
+        yield size, await _repeat(place.sizes, relay, "keys")
 
 
-async def by_inbox(stack: Stack, sizes: Sizes) -> AsyncIterator[Point]:
-    """A command, against the commands that the inbox remembers."""
-    async with open_ground(stack) as settings, wiring.open_database(settings) as database:
-        await flood.register_owners(settings, database)
-        filled, firsts = 0, count(step=sizes.commands)
+async def by_rows_kept(place: Place) -> AsyncIterator[Point]:
+    """An event, against the published rows that the outbox keeps."""
+    kept = 0
+    for size in tenfold(place.sizes.smallest, place.sizes.largest):
+        topic = place.settings.topic("events")
+        await filling.add_unpublished(place.database, topic=topic, number=max(0, size - kept))
+        await filling.see_all(place.database)
+        kept = size + (place.sizes.repeats + 1) * place.sizes.events
 
-        async def apply(_: str) -> float:
-            records = flood.create_and_transfer(sizes.commands, first=next(firsts))
-            return await _command_microseconds(settings, database, records, sizes)
+        async def relay(_: str) -> float:
+            return await _event_microseconds(place, 10_000)
 
-        for size in tenfold(sizes.smallest, sizes.largest):
-            await filling.fill(database, filling.FILL_INBOX, number=size - filled)
-            await filling.vacuum(database)
-            filled = size
-            yield size, await _repeat(sizes, apply, "inbox")
+        yield size, await _repeat(place.sizes, relay, "kept")
 
 
-async def by_squads(stack: Stack, sizes: Sizes) -> AsyncIterator[Point]:
+async def by_squads(place: Place) -> AsyncIterator[Point]:
     """A command, against the squads that there are; it is about any of them."""
-    async with open_ground(stack) as settings, wiring.open_database(settings) as database:
-        await flood.register_owners(settings, database)
-        filled = 0
-        for size in tenfold(sizes.smallest, sizes.largest):
-            await _fill_squads(database, filled, size)
-            filled = size
-            step = max(1, size // sizes.commands)
-            squads = [filling.filled_squad(number * step % size) for number in range(sizes.commands)]
-            yield size, await _repeat(sizes, _project_maker(settings, database, squads, sizes), f"squads-{size}")
+    filled, commands = 0, place.sizes.commands
+    for size in tenfold(place.sizes.smallest, place.sizes.largest):
+        await _fill_squads(place, filled, size)
+        filled = size
+        step = max(1, size // commands)
+        squads = [filling.filled_squad(number * step % size) for number in range(commands)]
+        yield size, await _repeat(place.sizes, _maker_of_projects(place, squads), f"squads-{size}")
 
 
-async def by_keys_of_commands(stack: Stack, sizes: Sizes) -> AsyncIterator[Point]:
-    """A command, against the different keys among those applied."""
-    async with open_ground(stack) as settings, wiring.open_database(settings) as database:
-        await flood.register_owners(settings, database)
-        await _fill_squads(database, 0, sizes.commands)
-        for size in tenfold(1, sizes.commands):
-            squads = [filling.filled_squad(number % size) for number in range(sizes.commands)]
-            yield size, await _repeat(sizes, _project_maker(settings, database, squads, sizes), f"keys-{size}")
+async def by_keys_of_commands(place: Place) -> AsyncIterator[Point]:
+    """A command, against the different keys among those applied; the squads are there."""
+    for size in tenfold(1, place.sizes.commands):
+        squads = [filling.filled_squad(number % size) for number in range(place.sizes.commands)]
+        yield size, await _repeat(place.sizes, _maker_of_projects(place, squads), f"keys-{size}")
+
+
+async def by_inbox(place: Place) -> AsyncIterator[Point]:
+    """A command, against the commands that the inbox remembers, some thousand of earlier curves not counted."""
+    filled, squads = 0, [filling.filled_squad(number) for number in range(place.sizes.commands)]
+    for size in tenfold(place.sizes.smallest, place.sizes.largest):
+        await filling.fill(place.database, filling.FILL_INBOX, number=size - filled)
+        await filling.vacuum(place.database)
+        filled = size
+        yield size, await _repeat(place.sizes, _maker_of_projects(place, squads), f"inbox-{size}")
 
 
 async def by_partitions(stack: Stack, sizes: Sizes) -> AsyncIterator[Point]:
-    """A command, against the partitions that the consumer has."""
+    """A command, against the partitions that the consumer has; each number of them in a place of its own."""
+    squads = [filling.filled_squad(number) for number in range(sizes.commands)]
     for partitions in PARTITIONS:
-        async with (
-            open_ground(stack, partitions=partitions) as settings,
-            wiring.open_database(settings) as database,
-        ):
-            await flood.register_owners(settings, database)
-            await _fill_squads(database, 0, sizes.commands)
-            squads = [filling.filled_squad(number) for number in range(sizes.commands)]
-            yield partitions, await _repeat(sizes, _project_maker(settings, database, squads, sizes), "partitions")
+        if partitions <= sizes.largest_partitions:
+            async with open_place(stack, sizes, partitions=partitions) as place:
+                await _fill_squads(place, 0, sizes.commands)
+                yield partitions, await _repeat(sizes, _maker_of_projects(place, squads), "partitions")
 
 
-async def _fill_squads(database: Database, first: int, end: int) -> None:
-    await filling.fill(database, filling.FILL_SQUADS, first=first, number=end - first, owner=flood.OWNERS[0])
-    await filling.vacuum(database)
+async def _fill_squads(place: Place, first: int, end: int) -> None:
+    number, owner = end - first, flood.OWNERS[0]
+    await filling.fill(place.database, filling.FILL_SQUADS, first=first, number=number, owner=owner)
+    await filling.vacuum(place.database)
 
 
-def _project_maker(
-    settings: Settings, database: Database, squads: list[str], sizes: Sizes
-) -> Callable[[str], Awaitable[float]]:
+def _maker_of_projects(place: Place, squads: list[str]) -> Callable[[str], Awaitable[float]]:
     async def apply(name: str) -> float:
-        return await _command_microseconds(settings, database, flood.create_projects(squads, name=name), sizes)
+        await flood.write(place.settings, flood.create_projects(squads, name=name))
+        counts, _, seconds = await consume_to_end(place.settings, place.database)
+        if counts["applied"] != len(squads):
+            raise UnfitGroundError(f"of {len(squads)} commands these became: {dict(counts)}")
+        return seconds / len(squads) * 1e6
 
     return apply
 
 
-async def _event_microseconds(settings: Settings, database: Database, sizes: Sizes, keys: int = 10_000) -> float:
-    await filling.add_unpublished(database, topic=settings.topic("events"), number=sizes.events, keys=keys)
-    found = await relaying.drain(settings, database)
+async def _event_microseconds(place: Place, keys: int) -> float:
+    topic, number = place.settings.topic("events"), place.sizes.events
+    await filling.add_unpublished(place.database, topic=topic, number=number, keys=keys)
+    found = await relaying.drain(place.settings, place.database)
     return 1e6 / float(found["events_per_second"])
 
 
-async def _command_microseconds(
-    settings: Settings, database: Database, records: Iterator[flood.Record], sizes: Sizes
-) -> float:
-    await flood.write(settings, records)
-    counts, _, seconds = await consume_to_end(settings, database)
-    if counts["applied"] != sizes.commands:
-        raise UnfitGroundError(f"of {sizes.commands} commands these became: {dict(counts)}")
-    return seconds / sizes.commands * 1e6
-
-
-CURVES: Final[dict[str, tuple[str, Curve]]] = {
-    "rows kept in the outbox": ("event", by_rows_kept),
-    "keys among the events": ("event", by_keys_of_events),
-    "commands in the inbox": ("command", by_inbox),
-    "squads": ("command", by_squads),
-    "keys among the commands": ("command", by_keys_of_commands),
-    "partitions assigned": ("command", by_partitions),
+EVENT_CURVES: Final[dict[str, Curve]] = {
+    "keys among the events": by_keys_of_events,
+    "rows kept in the outbox": by_rows_kept,
+}
+COMMAND_CURVES: Final[dict[str, Curve]] = {
+    "squads": by_squads,
+    "keys among the commands": by_keys_of_commands,
+    "commands in the inbox": by_inbox,
 }
 
 
 async def measure(stack: Stack, sizes: Sizes, seed: int) -> dict[str, Any]:
     """Measure every curve."""
-    curves = {}
-    for name, (unit, curve) in CURVES.items():
-        points = [{"size": size, "microseconds": found} async for size, found in curve(stack, sizes)]
-        curves[name] = {"unit": unit, "points": points}
-        print(f"{unit} against {name}: {_line(points)}", flush=True)
+    curves: dict[str, Any] = {}
+
+    async def note(name: str, unit: str, points: AsyncIterator[Point]) -> None:
+        found = [{"size": size, "microseconds": microseconds} async for size, microseconds in points]
+        curves[name] = {"unit": unit, "points": found}
+        print(f"{unit} against {name}: {_line(found)}", flush=True)
+
+    for unit, group in (("event", EVENT_CURVES), ("command", COMMAND_CURVES)):
+        async with open_place(stack, sizes) as place:
+            await filling.see_all(place.database)
+            for name, curve in group.items():
+                await note(name, unit, curve(place))
+    await note("partitions assigned", "command", by_partitions(stack, sizes))
     return {"curves": curves}
 
 
@@ -206,7 +216,7 @@ PROGRAM: Final = Program(
     module="bench.growth",
     summary="The cost of one command and of one event against everything that must not make it grow.",
     full=Sizes(),
-    short=Sizes(smallest=10, largest=100, commands=100, events=100, repeats=1),
+    short=Sizes(smallest=10, largest=10, largest_partitions=1, commands=10, events=10, repeats=1),
     measure=measure,
     rows=rows,
     details=details,

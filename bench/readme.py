@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Final
 
-from bench import report, way
+from bench import report
 from bench.program import Program
 from bench.programs import PROGRAMS
 
@@ -14,15 +14,10 @@ TESTS: Final = report.RESULTS / "test.txt"
 
 def generated() -> dict[str, str]:
     """Give the generated parts of README by the names of their markers."""
-    results = report.load("way")
-    if results is None:
-        raise FileNotFoundError("README needs the results of `python -m bench`")
     return {
         "demo": f"```text\n{DEMO.read_text().rstrip()}\n```",
         "test": f"```text\n{TESTS.read_text().rstrip()}\n```",
-        "speed": f"{speed()}\n\n{report.said_of(results)}",
-        "phases": way.phases(results),
-        "processors": way.processors(results),
+        "speed": f"{speed()}\n\n{everywhere()}",
     }
 
 
@@ -30,6 +25,14 @@ def speed() -> str:
     """Give the lines of all programs that something was promised of."""
     rows = [row for program, results in measured() for row in program.rows(results) if row.met is not None]
     return report.markdown(rows)
+
+
+def everywhere() -> str:
+    """Say on what all of it was measured: what differs between the programs, once for each."""
+    found = [results for _, results in measured()]
+    places = dict.fromkeys(f"{each['machine']}, {each['stack']}, PostgreSQL {each['postgres']}" for each in found)
+    commits = dict.fromkeys((each["commit"] or "unknown")[:10] for each in found)
+    return f"{'; '.join(places)}. Commit {', '.join(commits)}."
 
 
 def measured() -> list[tuple[Program[Any], dict[str, Any]]]:

@@ -57,7 +57,8 @@ async def _rate(settings: Settings, database: Database, number: int, commands: i
     """Give how many commands a second so many processes apply, from when all read to the last commit."""
     await flood.register_owners(settings, database)
     processes = {f"consumer {each}": ["consume"] for each in range(1, number + 1)}
-    telling = settings.model_copy(update={"heartbeat_interval_seconds": 0.2})
+    # So that it is seen soon who reads what, and a group of two is settled soon.
+    telling = settings.model_copy(update={"heartbeat_interval_seconds": 0.2, "heartbeat_seconds": 0.3})
     with service.running(telling, processes) as running:
         async with asyncio.timeout(60):
             while await _reading(database) != (number, settings.topic_partitions):
@@ -103,7 +104,7 @@ PROGRAM: Final = Program(
     module="bench.scaling",
     summary="Two consumer processes of a group beside one; broker, database and load share the machine with them.",
     full=Sizes(),
-    short=Sizes(commands=1_000, rounds=1),
+    short=Sizes(commands=200, rounds=1),
     measure=measure,
     rows=rows,
 )

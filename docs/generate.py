@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from bench import readme
 from docs.parts import command_line, decisions, messages, settings
 
 DOCS: Final = Path(__file__).parent
@@ -22,6 +23,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "settings": settings.render,
     "verbs": command_line.render,
     "decisions": decisions.render,
+    "benchmarks": readme.page,
 }
 """What is generated, by the name in the marks."""
 

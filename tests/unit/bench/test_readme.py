@@ -1,8 +1,9 @@
-"""README shows what runs printed, and nothing else."""
+"""README and the page of benchmarks show what runs printed and measured, and nothing else."""
 
 import pytest
 
-from bench import readme, report
+from bench import readme, report, way
+from bench.programs import PROGRAMS
 
 
 def test_readme_is_current():
@@ -16,55 +17,61 @@ def test_missing_part_is_noticed():
         readme.fill("nothing")
 
 
+def test_every_results_file_is_shown():
+    shown = {f"{program.name}.json" for program in PROGRAMS} | {readme.DEMO.name, readme.TESTS.name}
+
+    assert {path.name for path in report.RESULTS.iterdir() if path.is_file()} <= shown
+
+
+def test_every_program_has_a_section_with_its_lines():
+    page = readme.page()
+
+    for program in PROGRAMS:
+        assert f"### {program.name}\n\n{program.summary}\n\n`python -m {program.module}`" in page
+        results = report.load(program.name)
+        if results is not None:
+            assert report.markdown(program.rows(results)) in page
+
+
+def test_results_that_are_there_are_shown_with_their_circumstances(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "RESULTS", tmp_path)
+    said = {
+        "measured_at": "then",
+        "machine": "m",
+        "stack": "s",
+        "postgres": "18",
+        "python": "3",
+        "seed": 7,
+        "commit": "c",
+    }
+    report.save(
+        {**said, "help_seconds": [0.2, 0.9, 0.3], "first_command_seconds": [5.0], "sizes": {"helps": 3}},
+        tmp_path / "cold.json",
+    )
+
+    page = readme.page()
+
+    assert "| `squad --help` | 0.30 s | - | 0.30 s | 0.90 s | ≤ 0.40 s | yes |" in page
+    assert "Measured then: m, s, PostgreSQL 18, Python 3, helps 3, seed 7, commit c." in page
+    assert "**no**" in readme.speed()
+
+
+def test_what_was_not_measured_is_not_claimed(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "RESULTS", tmp_path)
+
+    assert readme.page().count("Not measured yet.") == len(PROGRAMS)
+    assert len(readme.speed().splitlines()) == 2
+
+
 def test_medians_are_taken_over_the_rounds():
     rounds = [{"consumer": {"processor_microseconds": {"consumer": each, "broker": 1.0}}} for each in (9.0, 2.0, 4.0)]
 
-    assert report.processors({"rounds": rounds}).splitlines()[-1] == "| 4.0 | 1.0 |"
+    assert way.processors({"rounds": rounds}).splitlines()[-1] == "| 4.0 | 1.0 |"
 
 
 def test_ratios_are_paired_within_a_round():
-    rounds = [
-        {name: {"commands_per_second": rate} for name, rate in rates.items()}
-        | {"consumer, one lane": {"commands_per_second": 1, "microseconds": {"decode": phase}}}
-        for rates, phase in (
-            (
-                {
-                    "guide": 10.0,
-                    "consumer": 600.0,
-                    "limit": 1200.0,
-                    "relay": 20.0,
-                    "bare send": 10.0,
-                    "bare send_batch": 40.0,
-                },
-                1,
-            ),
-            (
-                {
-                    "guide": 5.0,
-                    "consumer": 400.0,
-                    "limit": 500.0,
-                    "relay": 10.0,
-                    "bare send": 10.0,
-                    "bare send_batch": 20.0,
-                },
-                3,
-            ),
-            (
-                {
-                    "guide": 10.0,
-                    "consumer": 500.0,
-                    "limit": 1000.0,
-                    "relay": 30.0,
-                    "bare send": 10.0,
-                    "bare send_batch": 60.0,
-                },
-                2,
-            ),
-        )
-    ]
+    more = report.at_least("rate", [600.0, 400.0, 500.0], [10.0, 5.0, 10.0], 60)
+    less = report.at_most("cost", [9.0, 4.0, 2.0], [3.0, 1.0, 2.0], 2)
 
-    table = report.table({"rounds": rounds}).splitlines()
-
-    assert table[2].endswith("| 500/s | 10/s | 60.00 | 50.00 | ≥ 60 |")
-    assert table[3].endswith("| 500/s | 1,000/s | 0.50 | 0.50 | ≥ 0.5 |")
-    assert report.phases({"rounds": rounds}).splitlines()[-1] == "| 2.0 |"
+    assert more.cells() == ("rate", "500/s", "10/s", "60.00 x", "50.00 x", "≥ 60 x", "yes")
+    assert less.cells() == ("cost", "4.0 ms", "2.0 ms", "3.00 x", "4.00 x", "≤ 2 x", "**no**")
