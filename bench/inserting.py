@@ -26,7 +26,7 @@ from stack import Stack
 COLUMNS = ROWS.columns
 TYPES = (
     *("timestamptz", "timestamptz", "bigint", "smallint", "uuid", "text", "bytea"),
-    *("text", "text", "text", "text", "text", "text", "text", "text", "text", "bytea"),
+    *("text", "text", "text", "text", "text", "text", "text", "jsonb", "text", "text", "bytea"),
 )
 CASTS = {"header_names": "::text[]", "header_values": "::bytea[]"}
 """Arrays in rows travel as literals: unnest of a two-dimensional array flattens it."""

@@ -18,7 +18,8 @@ from messages.keys import partition_of
 from outbox.lease import Lease
 from outbox.publisher import KafkaPublisher
 from outbox.refused import Refused
-from outbox.relay import Publisher, Relay
+from outbox.relay import Relay
+from outbox.settling import Publisher
 from outbox.wire import Record
 
 REWIND = text("UPDATE relay_cursors SET previous = '3:3:', current = NULL, high = NULL, position = 0")
