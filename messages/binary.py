@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from messages.refusals import Reason, RefusedError
@@ -25,15 +26,8 @@ def read_attributes(headers: Headers) -> dict[str, str]:
     """
     attributes: dict[str, str] = {}
     for name, value in headers:
-        if name[:3] == "ce_":
-            attribute = name[3:]
-        elif name == "content-type":
-            attribute = name
-        elif name in _TRACE:
-            attribute = _TRACE[name]
-        else:
-            continue
-        if value is None:
+        attribute = _attribute_of(name)
+        if attribute is None or value is None:
             continue
         if attribute in attributes:
             attributes[attribute] = _refuse(attribute, f"header {name} comes twice")
@@ -43,6 +37,14 @@ def read_attributes(headers: Headers) -> dict[str, str]:
         except UnicodeDecodeError:
             attributes[attribute] = _refuse(attribute, f"header {name} is not UTF-8")
     return attributes
+
+
+@lru_cache(maxsize=1024)
+def _attribute_of(header: str) -> str | None:
+    """Give the attribute that a header holds, if any; the same few headers come with every record."""
+    if header[:3] == "ce_":
+        return header[3:]
+    return header if header == "content-type" else _TRACE.get(header)
 
 
 def _refuse(attribute: str, why: str) -> str:

@@ -54,9 +54,7 @@ class Limits:
         """
         if len(headers) > self.headers:
             raise RefusedError(Reason.TOO_LARGE, f"{len(headers)} headers, more than {self.headers}")
-        in_headers = 0
-        for name, header in headers:
-            in_headers += len(name) + (len(header) if header else 0)
+        in_headers = sum([len(name) + len(header or b"") for name, header in headers])
         if in_headers > self.header_bytes:
             raise RefusedError(Reason.TOO_LARGE, f"headers of {in_headers} bytes, more than {self.header_bytes}")
         size = in_headers + len(key or b"") + len(value or b"")

@@ -1,7 +1,6 @@
 """A command's metadata, as CloudEvents 1.0 has it, and the limits it must keep."""
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -76,11 +75,11 @@ def build_envelope(attributes: dict[str, str]) -> Envelope:
         raise RefusedError(Reason.UNREADABLE, "ce_specversion must be 1.0")
     command_id = _required(attributes, "id")
     envelope = Envelope(
-        id=command_id,
-        source=_required(attributes, "source"),
-        type=_required(attributes, "type"),
-        time_microseconds=microseconds(parse_time(_required(attributes, "time"))),
-        correlation_id=_required(attributes, "correlationid") if "correlationid" in attributes else command_id,
+        command_id,
+        _required(attributes, "source"),
+        _required(attributes, "type"),
+        microseconds(parse_time(_required(attributes, "time"))),
+        _required(attributes, "correlationid") if "correlationid" in attributes else command_id,
     )
     # Five attributes are all that most commands have, or six; subject and dataschema are not read.
     if not _SELDOM.isdisjoint(attributes):
@@ -107,18 +106,16 @@ def _add_seldom(envelope: Envelope, attributes: dict[str, str]) -> None:
 
 def _required(attributes: dict[str, str], name: str) -> str:
     value = attributes.get(name)
-    if not value:
-        raise RefusedError(Reason.UNREADABLE, f"ce_{name} is {'missing' if value is None else 'empty'}")
-    return _bounded(name, value)
-
-
-def _bounded(name: str, value: str) -> str:
-    if len(value) > MAX_ATTRIBUTE_CHARACTERS:
-        raise RefusedError(Reason.UNREADABLE, f"ce_{name} is longer than {MAX_ATTRIBUTE_CHARACTERS} characters")
     # Nearly all are printable, and asking that costs little.
-    if not value.isprintable() and _DISALLOWED.search(value):
-        raise RefusedError(Reason.UNREADABLE, f"ce_{name} has a character that no attribute may have")
-    return value
+    if value and len(value) <= MAX_ATTRIBUTE_CHARACTERS and (value.isprintable() or not _DISALLOWED.search(value)):
+        return value
+    if not value:
+        why = "is missing" if value is None else "is empty"
+    elif len(value) > MAX_ATTRIBUTE_CHARACTERS:
+        why = f"is longer than {MAX_ATTRIBUTE_CHARACTERS} characters"
+    else:
+        why = "has a character that no attribute may have"
+    raise RefusedError(Reason.UNREADABLE, f"ce_{name} {why}")
 
 
 def _version(text: str) -> int:
@@ -138,8 +135,12 @@ def parse_time(text: str, name: str = "ce_time") -> datetime:
         RefusedError: `unreadable`.
     """
     if _RFC_3339.fullmatch(text) is not None:
-        with suppress(ValueError, OverflowError):
+        try:
+            if text[-1] == "Z":
+                return datetime.fromisoformat(text)
             return datetime.fromisoformat(text.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
     raise RefusedError(Reason.UNREADABLE, f"{name} is not an RFC 3339 time with an offset: {text[:64]}")
 
 

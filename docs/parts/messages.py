@@ -9,6 +9,7 @@ from docs.parts.causes import causes_of
 from docs.parts.tables import table
 from domain.rejections import RETRYABLE, Code
 from domain.tables import RULES
+from domain.values import STORABLE
 from messages.outcome import Outcome
 from messages.refusals import Reason
 from messages.registry import COMMANDS, EVENTS, OUTCOME, MessageType
@@ -155,9 +156,15 @@ def _text_type(described: Mapping[str, Any]) -> str:
         case "date-time":
             return "time, RFC 3339"
         case None:
-            return "text" + _length(described) + (f" like `{described['pattern']}`" if "pattern" in described else "")
+            return "text" + _length(described) + _looking(described.get("pattern"))
         case name:
             return f"{name}{_length(described)}"
+
+
+def _looking(pattern: str | None) -> str:
+    if pattern is None:
+        return ""
+    return " without NUL" if pattern == STORABLE.pattern else f" like `{pattern}`"
 
 
 def _length(described: Mapping[str, Any]) -> str:
