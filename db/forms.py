@@ -45,12 +45,19 @@ class Form(Generic[Stored]):
             arguments[place] = enum(arguments[place])
         return self.make(*arguments, loaded)
 
-    def select_list(self, alias: str) -> str:
-        """Give the columns for a SELECT, ids as text."""
+    def select_list(self, *aliases: str) -> str:
+        """Give the columns for a SELECT, ids as text; of several aliases, one at most has a row."""
         return ", ".join(
-            f'CAST({alias}."{column.name}" AS text)' if isinstance(column.type, Uuid) else f'{alias}."{column.name}"'
+            f"CAST({_first(column.name, aliases)} AS text)"
+            if isinstance(column.type, Uuid)
+            else _first(column.name, aliases)
             for column in self.columns
         )
+
+
+def _first(column: str, aliases: Sequence[str]) -> str:
+    one = [f'{alias}."{column}"' for alias in aliases]
+    return one[0] if len(one) == 1 else f"COALESCE({', '.join(one)})"
 
 
 def _form(make: type[Stored], table_name: str) -> Form[Stored]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.driver import fetch_records
 from db.forms import PROJECTS, SQUADS, TASKS, USERS, Form, Stored
 from domain.reads import Reads
 from domain.state import State
@@ -20,7 +21,7 @@ def _lock_roots(form: Form[Any]) -> TextClause:
     table = form.table.name
     return text(
         f"""
-        SELECT {form.select_list("r")}, {form.select_list("w")}
+        SELECT {form.select_list("r", "w")}
         FROM (
             SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:writes AS boolean[])) AS y(id, to_change) ORDER BY id
         ) AS x
@@ -69,14 +70,8 @@ async def _locked(
 ) -> dict[str, Stored]:
     if not wanted:
         return {}
-    result = await session.execute(statement, {"ids": list(wanted), "writes": list(wanted.values())})
-    width = len(form.columns)
-    found = {}
-    for row in result:
-        half = row[:width] if row[0] is not None else row[width:]
-        if half[0] is not None:
-            found[half[0]] = form.build(half)
-    return found
+    rows = await fetch_records(session, statement, {"ids": list(wanted), "writes": list(wanted.values())})
+    return {row[0]: form.build(row) for row in rows if row[0] is not None}
 
 
 async def _selected(
@@ -84,12 +79,10 @@ async def _selected(
 ) -> dict[str, Stored]:
     if not ids:
         return {}
-    result = await session.execute(statement, {"ids": list(ids)})
-    return {row[0]: form.build(row) for row in result}
+    return {row[0]: form.build(row) for row in await fetch_records(session, statement, {"ids": list(ids)})}
 
 
 async def _email_keys(session: AsyncSession, keys: Iterable[str]) -> dict[str, str]:
     if not keys:
         return {}
-    result = await session.execute(SELECT_EMAIL_KEYS, {"keys": list(keys)})
-    return {row[0]: row[1] for row in result}
+    return {row[0]: row[1] for row in await fetch_records(session, SELECT_EMAIL_KEYS, {"keys": list(keys)})}

@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ARRAY, BigInteger, Integer, SmallInteger, TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.driver import fetch_records
 from db.models.base import Xid8
 from messages.keys import SLOTS
 from outbox.errors import InRecoveryError
@@ -190,7 +191,7 @@ class Window:
 
     async def fetch_all(self, connection: AsyncConnection) -> Sequence[Sequence[Any]]:
         """Give all rows, by position, as `wire.wrap` takes them; for a window of at most one page."""
-        return await _fetch(connection, self._statements.fetch_all, self._after | self._slots)
+        return await fetch_records(connection, self._statements.fetch_all, self._after | self._slots)
 
     async def find_bound(
         self, connection: AsyncConnection, *, at: int, high: int, page_rows: int, page_bytes: int
@@ -215,19 +216,9 @@ class Window:
     async def fetch(self, connection: AsyncConnection, *, at: int, bound: int) -> Sequence[Sequence[Any]]:
         """Give the window's rows after one position up to another, by position, as `wire.wrap` takes them."""
         place = {"at": at, "bound": bound, **self._slots}
-        return await _fetch(connection, self._statements.fetch, self._after | place)
+        return await fetch_records(connection, self._statements.fetch, self._after | place)
 
 
 async def fetch_positions(connection: AsyncConnection, positions: Sequence[int]) -> Sequence[Sequence[Any]]:
     """Give rows by position, whatever their transaction, as `wire.wrap` takes them."""
-    return await _fetch(connection, _FETCH_POSITIONS, {"positions": list(positions)})
-
-
-async def _fetch(
-    connection: AsyncConnection, statement: TextClause, parameters: dict[str, Any]
-) -> Sequence[Sequence[Any]]:
-    """Skip SQLAlchemy's row objects, which cost as much as fetching: the driver's records unpack as well."""
-    result = await connection.execute(statement, parameters)
-    driver_cursor: Any = result.cursor
-    records: Sequence[Sequence[Any]] = driver_cursor.fetchall()
-    return records
+    return await fetch_records(connection, _FETCH_POSITIONS, {"positions": list(positions)})
