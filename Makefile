@@ -1,4 +1,4 @@
-# Every recipe runs from a plain checkout: Python 3.11 to 3.13 and make; Java 17 and Maven where Kafka is started.
+# Every recipe runs from a plain checkout: Python 3.11 to 3.13 and make; docs/local-stack.md says what Kafka needs.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -6,16 +6,17 @@ BIN := $(VENV)/bin
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+POSTGRES15 ?= /usr/lib/postgresql/15/bin
 UV ?= uv
 COMPILE := $(UV) pip compile --generate-hashes --universal --python-version 3.11 --no-header --no-emit-index-url \
     --no-emit-find-links --no-annotate --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down test lint format bench requirements
+.PHONY: help setup demo up down test test15 lint format bench requirements
 
 help:  ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed  ## Make the environment .venv; again only when what it is made from has changed
 
@@ -30,6 +31,10 @@ down: setup  ## Stop them
 
 test: lint  ## Hold the code against every rule, then run all tests (PYTEST_ARGS=… are pytest's options)
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+test15: setup  ## Run the tests of the database on PostgreSQL 15, where its programs are
+	SQUAD_STACK=embedded SQUAD_STACK_POSTGRES_BIN=$(POSTGRES15) $(BIN)/pytest $(PYTEST_ARGS) \
+	  tests/migrations tests/integration --ignore=tests/integration/stack
 
 lint: setup  ## Hold the code against the rules: ruff, mypy, who may import whom
 	$(BIN)/ruff check .

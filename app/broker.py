@@ -23,6 +23,9 @@ from consumers import kafka_client
 
 TIME_STAMPS: Final = "message.timestamp.type"
 
+MOCK_CLUSTER: Final = "mockCluster"
+"""How the cluster id of librdkafka's mock begins (its src/rdkafka_mock.c)."""
+
 UNREACHABLE: Final = (KafkaConnectionError, KafkaTimeoutError)
 """What the client library raises when no broker answers."""
 
@@ -36,6 +39,8 @@ __all__ = [
     "check_topics",
     "client_arguments",
     "create_topics",
+    "delete_topics",
+    "describe_configs",
     "end_offsets",
     "log_ranges",
     "open_admin",
@@ -136,13 +141,16 @@ async def create_topics(settings: Settings) -> list[str]:
     """Make the topics that are missing.
 
     Returns:
-        Their names; empty when all existed.
+        Their names; empty when all existed, or are made on first use.
 
     Raises:
         TopicError: the broker refused one.
     """
     created = []
     async with open_admin(settings) as admin:
+        if await _makes_topics_on_use(admin):
+            await _use_topics(admin, settings)
+            return []
         for plan in plan_topics(settings):
             topic = NewTopic(
                 plan.name,
@@ -157,6 +165,28 @@ async def create_topics(settings: Settings) -> list[str]:
             elif for_code(code) is not TopicAlreadyExistsError:
                 raise TopicError(f"topic {plan.name} was not created: {message or for_code(code).__name__}")
     return created
+
+
+async def delete_topics(settings: Settings) -> None:
+    """Delete the topics; does nothing on a broker that cannot."""
+    async with open_admin(settings) as admin:
+        if not await _makes_topics_on_use(admin):
+            await admin.delete_topics([plan.name for plan in plan_topics(settings)])
+
+
+async def _makes_topics_on_use(admin: AIOKafkaAdminClient) -> bool:
+    """Tell whether this is librdkafka's mock: no request makes topics there, but asking for one does."""
+    return str((await admin.describe_cluster())["cluster_id"]).startswith(MOCK_CLUSTER)
+
+
+async def _use_topics(admin: AIOKafkaAdminClient, settings: Settings) -> None:
+    plans = plan_topics(settings)
+    if any(plan.log_append_time for plan in plans):
+        raise TopicError(f"this broker stamps no records, being a mock: set {variable('accept_producer_time')} to true")
+    found = await admin.describe_topics([plan.name for plan in plans])
+    faults = [each["topic"] for each in found if each["error_code"] != 0]
+    if faults:
+        raise TopicError(f"topics {', '.join(faults)} were not made on first use")
 
 
 async def check_topics(settings: Settings) -> dict[str, int]:
@@ -176,7 +206,7 @@ async def check_topics(settings: Settings) -> dict[str, int]:
             _absent(plan.name, found.get(plan.name, {}).get("error_code")) for plan in plans if plan not in present
         ]
         stamped = [plan for plan in present if plan.log_append_time]
-        configs = await _describe_configs(admin, [plan.name for plan in stamped])
+        configs = await describe_configs(admin, [plan.name for plan in stamped])
     faults += [
         f"topic {plan.name} is stamped by producers, but commands are decided by the broker's time: set its"
         f" {TIME_STAMPS} to LogAppendTime, or {variable('accept_producer_time')} to true"
@@ -188,7 +218,12 @@ async def check_topics(settings: Settings) -> dict[str, int]:
     return {plan.name: len(found[plan.name]["partitions"]) for plan in plans}
 
 
-async def _describe_configs(admin: AIOKafkaAdminClient, topics: Collection[str]) -> dict[str, dict[str, str]]:
+async def describe_configs(admin: AIOKafkaAdminClient, topics: Collection[str]) -> dict[str, dict[str, str]]:
+    """Give the settings of topics, by topic and name.
+
+    Raises:
+        TopicError: they may not be read.
+    """
     if not topics:
         return {}
     wanted = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import URL, make_url
 
 
@@ -41,3 +42,14 @@ def check(url: str | URL) -> None:
 def revise(url: str | URL, number: str, slug: str) -> None:
     """Write a new migration from what models and schema differ in, for a person to finish."""
     command.revision(build_config(url), message=slug, rev_id=number, autogenerate=True)
+
+
+def head() -> str:
+    """Give the revision that this release's code is made for."""
+    return ScriptDirectory.from_config(build_config("postgresql+asyncpg://")).get_current_head() or ""
+
+
+def knows(revision: str) -> bool:
+    """Tell whether a revision is one of this release's, so that what is there can be brought up to `head`."""
+    script = ScriptDirectory.from_config(build_config("postgresql+asyncpg://"))
+    return any(each.revision == revision for each in script.walk_revisions())

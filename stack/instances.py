@@ -5,9 +5,10 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,11 +21,16 @@ from stack.processes import ProcessIdentity
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _STATE_FILE = "state.json"
 _STOP_PATIENCE_SECONDS = 30.0
+_CLEANUP_SECONDS = 120.0
 
 
 @dataclass(slots=True, kw_only=True)
 class Instance:
-    """What is known of one instance; `save` after each change, so that a sweep after kill -9 finds every process."""
+    """What is known of one instance; `save` after each change, so that a sweep after kill -9 finds every process.
+
+    `kind` is how its servers run: docker, local or embedded. `cleanup` are commands that end what is no process of
+    this machine's, such as containers; on record before what they end is made.
+    """
 
     directory: Path
     place: str
@@ -32,6 +38,8 @@ class Instance:
     keep: bool
     ports: Mapping[str, int]
     options: Mapping[str, Any]
+    kind: str = "local"
+    cleanup: Sequence[Sequence[str]] = ()
     ready: bool = False
     processes: dict[str, ProcessIdentity] = field(default_factory=dict)
     _saving: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
@@ -93,9 +101,14 @@ class Instance:
 
         Nobody wants the data any more, so nothing is flushed; but PostgreSQL must end by itself, or its shared memory
         stays behind.
+
+        Raises:
+            StackError: a command of `cleanup` fails; the instance stays on record, so that it can be tried again.
         """
         self.end_process("postgres", politely=signal.SIGQUIT)
         self.end_process("kafka", politely=None)
+        for command in self.cleanup:
+            _run_cleanup(command)
         # Out of sight at once: to others a name is taken or free, never half removed.
         doomed = self.directory.with_name(f".{self.name}-{os.getpid()}-{time.monotonic_ns()}")
         with suppress(FileNotFoundError):
@@ -107,6 +120,8 @@ class Instance:
             "place": self.place,
             "owner": asdict(self.owner),
             "keep": self.keep,
+            "kind": self.kind,
+            "cleanup": [list(command) for command in self.cleanup],
             "ready": self.ready,
             "ports": dict(self.ports),
             "options": dict(self.options),
@@ -147,6 +162,8 @@ def load(directory: Path) -> Instance | None:
             ready=state["ready"],
             ports=state["ports"],
             options=state["options"],
+            kind=state.get("kind", "local"),
+            cleanup=tuple(tuple(command) for command in state.get("cleanup", ())),
             processes={role: ProcessIdentity(**identity) for role, identity in state["processes"].items()},
         )
     except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
@@ -171,7 +188,28 @@ def sweep(cache: Path) -> list[str]:
         # whoever made the directory died in between.
         if directory.name.startswith(".") or not (directory / _STATE_FILE).exists():
             shutil.rmtree(directory, ignore_errors=True)
-    abandoned = [instance for instance in load_all(cache) if instance.is_abandoned]
-    for instance in abandoned:
-        instance.remove()
-    return [instance.name for instance in abandoned]
+    removed = []
+    for instance in load_all(cache):
+        if instance.is_abandoned:
+            # What cannot be ended now (the engine is down) stays on record for the next sweep.
+            with suppress(StackError):
+                instance.remove()
+                removed.append(instance.name)
+    return removed
+
+
+def _run_cleanup(command: Sequence[str]) -> None:
+    try:
+        said = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            start_new_session=True,
+            timeout=_CLEANUP_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise StackError(f"`{' '.join(command)}` does not work ({error}); run it by hand.") from error
+    if said.returncode != 0:
+        raise StackError(f"`{' '.join(command)}` failed; run it by hand. It said:\n{said.stderr.strip()}")

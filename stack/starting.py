@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, assert_never
 
-from stack.choice import choose
+from stack.choice import Kind, choose
 
 if TYPE_CHECKING:
     from stack.local_stack import LocalStack
@@ -15,6 +15,11 @@ _NO_SETTINGS: Mapping[str, str] = {}
 
 class Stack(Protocol):
     """PostgreSQL and Kafka, ready to be used; as a context manager it stops at the end of the block."""
+
+    @property
+    def kind(self) -> Kind:
+        """How the servers run."""
+        ...
 
     @property
     def database_url(self) -> str:
@@ -50,6 +55,8 @@ class ExternalStack:
         bootstrap_servers: the brokers, "host:port" separated by commas.
         description: what this is, in one line for a person.
     """
+
+    kind: Kind = "external"
 
     def __init__(self, *, database_url: str, bootstrap_servers: str, description: str) -> None:
         self.database_url = database_url
@@ -96,7 +103,7 @@ def start(
     Raises:
         StackError: there is no way, or a server does not come up; nothing is left running.
     """
-    choice = choose(environment)
+    choice = choose(environment, keep=keep, progress=progress)
     progress(choice.line)
     match choice.kind:
         case "external":
@@ -105,8 +112,9 @@ def start(
                 bootstrap_servers=environment["SQUAD_KAFKA_BOOTSTRAP_SERVERS"],
                 description=choice.line,
             )
-        case "local":
-            # Here and below, because it needs the extra `local`, which nobody with external servers has to install.
+        case "docker" | "local" | "embedded":
+            # Here and below, because these need extras, which nobody with external servers has to install.
+            from stack.docker_stack import start_docker
             from stack.local import start_local
             from stack.local_stack import LocalOptions
 
@@ -117,15 +125,30 @@ def start(
                 postgres_shared_buffers_mib=postgres_shared_buffers_mib,
                 postgres_settings=postgres_settings,
             )
+            if choice.kind == "docker":
+                return start_docker(
+                    name=name,
+                    keep=keep,
+                    environment=environment,
+                    options=options,
+                    progress=progress,
+                    chosen=choice.line,
+                )
             return start_local(
-                name=name, keep=keep, environment=environment, options=options, progress=progress, chosen=choice.line
+                name=name,
+                keep=keep,
+                environment=environment,
+                options=options,
+                progress=progress,
+                chosen=choice.line,
+                kind=choice.kind,
             )
         case _:
             assert_never(choice.kind)
 
 
 def find(name: str, *, environment: Mapping[str, str] = os.environ) -> "LocalStack | None":
-    """The kept instance of this name if it runs, else None.
+    """The kept instance of this name if it runs as processes of this machine, else None.
 
     Args:
         name: which instance.
@@ -147,8 +170,8 @@ def stop(name: str, *, environment: Mapping[str, str] = os.environ) -> bool:
         Whether there was one.
 
     Raises:
-        StackError: it runs on another machine or in another container.
+        StackError: it runs on another machine or in another container, or its containers cannot be ended.
     """
-    from stack.local import stop_local
+    from stack.claiming import stop_instance
 
-    return stop_local(name=name, environment=environment)
+    return stop_instance(name=name, environment=environment)

@@ -16,7 +16,10 @@ KEPT = "up"
 @app.command()
 def demo(
     *,
-    commands: Annotated[int, typer.Option(min=100, help="Records to send before the latency is measured.")] = 20_000,
+    commands: Annotated[
+        int | None,
+        typer.Option(min=100, help="Records to send before the latency is measured; 20,000, or 2,000 where embedded."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of every choice: the same seed sends the same.")] = 1,
     rate: Annotated[float, typer.Option(min=1, help="Commands/s while the latency is measured.")] = 200,
     latency_seconds: Annotated[float, typer.Option(min=0.1, help="For how long.")] = 5,
@@ -51,13 +54,13 @@ def demo(
 def up(*, as_json: Json = False) -> None:
     """Start PostgreSQL and Kafka, or find them running, and make schema and topics; `squad down` ends them."""
     import stack
-    from app.demo.ground import prepare
+    from app.demo.ground import needs_of, prepare
     from app.settings import Settings, variable
 
     servers = stack.start(name=KEPT, keep=True, progress=lambda step: typer.echo(step, err=True))
-    addresses = {"database_url": servers.database_url, "kafka_bootstrap_servers": servers.bootstrap_servers}
-    prepare(Settings.load().model_copy(update=addresses))
-    environment = {variable(name): value for name, value in addresses.items()}
+    needs = needs_of(servers)
+    prepare(Settings.load().model_copy(update=needs))
+    environment = {variable(name): str(value) for name, value in needs.items()}
     if as_json:
         print_json({"environment": environment, "description": servers.description})
     else:

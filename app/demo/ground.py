@@ -7,29 +7,32 @@ from uuid import uuid4
 
 from sqlalchemy import make_url, text
 
+import stack
 from app import broker, wiring
 from app.settings import Settings, as_text, variable
 from checker.gathering import Scene
 from db.database import Database
 
-OWN_SETTINGS = ("database_url", "kafka_bootstrap_servers", "topic_prefix", "consumer_group")
+OWN_SETTINGS = (
+    *("database_url", "kafka_bootstrap_servers", "topic_prefix", "consumer_group"),
+    *("topic_partitions", "accept_producer_time"),
+)
 """What tells one ground from another; processes on it need these in their environment."""
 
 
 @contextmanager
-def open_ground(settings: Settings, *, database_url: str, bootstrap_servers: str) -> Iterator[Settings]:
+def open_ground(settings: Settings, servers: stack.Stack) -> Iterator[Settings]:
     """Give settings whose database is migrated and whose topics exist; both are removed at the end.
 
     Args:
         settings: what else the processes are to use.
-        database_url: a database of the server that is to have another one.
-        bootstrap_servers: the brokers.
+        servers: that are to have another database and other topics.
     """
-    name = f"demo_{uuid4().hex[:12]}"
+    name, database_url = f"demo_{uuid4().hex[:12]}", servers.database_url
     own = settings.model_copy(
         update={
+            **needs_of(servers),
             "database_url": make_url(database_url).set(database=name).render_as_string(hide_password=False),
-            "kafka_bootstrap_servers": bootstrap_servers,
             "topic_prefix": f"{name}.",
             "consumer_group": name,
         }
@@ -39,8 +42,21 @@ def open_ground(settings: Settings, *, database_url: str, bootstrap_servers: str
         prepare(own)
         yield own
     finally:
-        asyncio.run(_delete_topics(own))
+        asyncio.run(broker.delete_topics(own))
         asyncio.run(_administer(database_url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def needs_of(servers: stack.Stack) -> dict[str, object]:
+    """Give the settings that these servers need, by name: their addresses, and what a mock of Kafka cannot do."""
+    needs: dict[str, object] = {
+        "database_url": servers.database_url,
+        "kafka_bootstrap_servers": servers.bootstrap_servers,
+    }
+    if servers.kind == "embedded":
+        from stack.mock_kafka import PARTITIONS
+
+        needs |= {"topic_partitions": PARTITIONS, "accept_producer_time": True}
+    return needs
 
 
 def prepare(settings: Settings) -> None:
@@ -77,8 +93,3 @@ async def _administer(url: str, statement: str) -> None:
             await alone.execute(text(statement))
     finally:
         await database.close()
-
-
-async def _delete_topics(settings: Settings) -> None:
-    async with broker.open_admin(settings) as admin:
-        await admin.delete_topics([plan.name for plan in broker.plan_topics(settings)])

@@ -1,10 +1,15 @@
 """What a demonstration is asked to do, and what it found."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from app.demo.latency import Latency
 from checker.judge import Verdict
 from checker.tally import Tally
+
+COMMANDS: Final = 20_000
+EMBEDDED_COMMANDS: Final = 2_000
+"""What is sent where nothing else was asked for; a mock of Kafka forgets what is much more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,13 +17,13 @@ class Options:
     """What a demonstration is to do.
 
     Args:
-        commands: how many records are sent before the latency is measured.
+        commands: how many records are sent before the latency is measured; absent: as the servers can take.
         seed: of every choice.
         rate: commands per second while the latency is measured.
         latency_seconds: for how long.
     """
 
-    commands: int = 20_000
+    commands: int | None = None
     seed: int = 1
     rate: float = 200
     latency_seconds: float = 5

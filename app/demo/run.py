@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -20,7 +21,7 @@ from app.demo.latency import Latency
 from app.demo.peeking import peek
 from app.demo.processes import DemoError, Processes
 from app.demo.report import Report
-from app.demo.results import Options, Result, Times
+from app.demo.results import COMMANDS, EMBEDDED_COMMANDS, Options, Result, Times
 from app.demo.sending import Sender
 from app.demo.watching import Watch
 from app.demo.workload import Planned, Workload
@@ -32,6 +33,11 @@ from checker.tally import count
 from checker.topics import UnfinishedReadError
 
 SOURCE: Final = "/squad-demo"
+
+NO_KAFKA: Final = (
+    "there was no real Kafka: librdkafka's mock keeps little, stamps nothing and isolates no transactions, so its rates"
+    " and this verdict say nothing of one; `squad doctor` says how to get one"
+)
 
 LOOK_EVERY: Final = 1_000
 """So many commands are sent between two looks at how far the service is."""
@@ -52,10 +58,18 @@ def run(options: Options, *, settings: Settings, environment: Mapping[str, str],
     """
     with stack.start(name=f"demo-{os.getpid()}", environment=environment, progress=report.step) as servers:
         report.step("a database and topics of its own: schema, partitions")
-        with open_ground(
-            settings, database_url=servers.database_url, bootstrap_servers=servers.bootstrap_servers
-        ) as own:
-            return _run_on(own, options, environment, report)
+        with open_ground(settings, servers) as own:
+            result = _run_on(own, _sized(options, servers), environment, report)
+        if servers.kind == "embedded":
+            report.step(NO_KAFKA)
+        return result
+
+
+def _sized(options: Options, servers: stack.Stack) -> Options:
+    """Give options with a number of commands: so many as the servers can keep, where none was asked for."""
+    if options.commands is not None:
+        return options
+    return replace(options, commands=EMBEDDED_COMMANDS if servers.kind == "embedded" else COMMANDS)
 
 
 def _run_on(settings: Settings, options: Options, environment: Mapping[str, str], report: Report) -> Result:
@@ -96,15 +110,16 @@ def _open_directory(report: Report) -> Iterator[Path]:
 async def _demonstrate(
     settings: Settings, options: Options, processes: Processes, history: History, report: Report
 ) -> tuple[Times, Latency]:
-    workload = Workload(count=options.commands, seed=options.seed, source=SOURCE, time=datetime.now(UTC))
+    commands = options.commands or COMMANDS
+    workload = Workload(count=commands, seed=options.seed, source=SOURCE, time=datetime.now(UTC))
     parts = workload.users(), workload.work()
     async with broker.open_producer(settings) as producer, wiring.open_database(settings) as database:
         sender = Sender(producer=producer, topic=settings.topic("commands"), history=history)
         watch = Watch(settings=settings, database=database, processes=processes, on_decided=report.decided)
         await watch.until_ready()
-        report.step(f"both are ready; sending {options.commands:,} commands")
+        report.step(f"both are ready; sending {commands:,} commands")
         async with beside(peek(settings, report.show)):
-            with report.progress(options.commands):
+            with report.progress(commands):
                 times = await _send_and_wait(parts, sender, watch, report)
         report.step(f"measuring latency: {options.rate:g} commands/s for {options.latency_seconds:g} s")
         measured = await latency.measure(settings, sender, workload, rate=options.rate, seconds=options.latency_seconds)

@@ -27,8 +27,7 @@ async def service(settings: Settings) -> AsyncIterator[Settings]:
     """Settings whose topics exist; they are deleted afterwards."""
     await broker.create_topics(settings)
     yield settings
-    async with broker.open_admin(settings) as admin:
-        await admin.delete_topics([plan.name for plan in broker.plan_topics(settings)])
+    await broker.delete_topics(settings)
 
 
 async def eventually(what: str, check: Callable[[], Awaitable[bool]], seconds: float = DEADLINE_SECONDS) -> None:

@@ -69,13 +69,15 @@ async def test_commands_from_kafka_are_applied_and_the_groups_offsets_follow(ser
     reader = AIOKafkaConsumer(bootstrap_servers=service.kafka_bootstrap_servers, group_id=service.consumer_group)
     await reader.start()
     committed = {
-        number: await reader.committed(TopicPartition(service.topic("commands"), number)) or 0 for number in range(3)
+        number: await reader.committed(TopicPartition(service.topic("commands"), number)) or 0
+        for number in range(service.topic_partitions)
     }
     await reader.stop()
     assert committed == dict(await rows(database, "SELECT partition, next_offset FROM checkpoints"))
     assert sum(committed.values()) == 31
 
 
+@pytest.mark.real_kafka("groups of several consumers")
 async def test_two_consumers_across_a_rebalance_and_a_kill_have_one_effect_each(service, database):
     users = [making.register_user() for _ in range(3000)]
     with running(service, "consume") as first:
@@ -100,6 +102,7 @@ async def _owners(database, number: int) -> bool:
     return owners[0][0] >= number
 
 
+@pytest.mark.real_kafka("groups of several consumers")
 async def test_paused_consumer_that_lost_its_partitions_is_fenced(service, database):
     """A zombie wakes with a batch in its hands, after another went on: it drops what it has."""
     users = [making.register_user() for _ in range(2000)]
@@ -148,6 +151,7 @@ async def test_database_outage_keeps_the_place_in_the_group_and_loses_nothing(se
     await assert_one_effect_each(database, 110)
 
 
+@pytest.mark.real_kafka("topics that are missing or stamped by the broker")
 async def test_consumer_refuses_topics_that_do_not_fit(settings):
     with running(settings, "consume") as process:
         code, printed = process.finish()
@@ -161,6 +165,7 @@ async def test_consumer_refuses_topics_that_do_not_fit(settings):
     assert await broker.check_topics(stamped_by_producers)
 
 
+@pytest.mark.real_kafka("making topics")
 async def test_whole_way_by_the_command_line(service, database_url):
     """A command sent by hand comes back as an outcome, an event and a row."""
     user_id = new_id()

@@ -1,5 +1,6 @@
 """A record that the client library cannot even decode stops its partition, and no other."""
 
+import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.record.util import calc_crc32c
 
@@ -55,6 +56,7 @@ async def send_damaged(settings, partition: int) -> None:
     await producer.stop()
 
 
+@pytest.mark.real_kafka("topics whose partitions are chosen")
 async def test_undecodable_record_stops_its_partition_alone(service, database):
     await send(service, of_partition(1, 20))
     await send_damaged(service, 1)

@@ -69,6 +69,7 @@ def sequences(records: Sequence[ConsumerRecord[bytes, bytes]], key: str) -> list
     return [int(dict(record.headers)["ce_sequence"]) for record in records if record.key == key.encode()]
 
 
+@pytest.mark.real_kafka("topics whose partitions are chosen")
 async def test_records_arrive_in_order_in_the_partition_of_their_key(
     database: Database, bootstrap_servers: str, topic_factory: TopicFactory, build_publisher: BuildPublisher
 ) -> None:
@@ -120,6 +121,7 @@ async def test_too_large_row_holds_its_key_and_nothing_else(
     ]
 
 
+@pytest.mark.real_kafka("settings of topics")
 async def test_row_that_only_the_broker_finds_too_large_is_refused_too(
     database: Database, bootstrap_servers: str, topic_factory: TopicFactory, build_publisher: BuildPublisher
 ) -> None:
@@ -147,6 +149,7 @@ async def test_row_that_only_the_broker_finds_too_large_is_refused_too(
     assert ["MessageSizeTooLarge" in row.reason for row in held] == [True, False, False]
 
 
+@pytest.mark.real_kafka("settings of topics")
 async def test_record_that_the_broker_calls_invalid_is_refused(
     database: Database, topic_factory: TopicFactory, build_publisher: BuildPublisher
 ) -> None:
@@ -297,6 +300,7 @@ class FlakyPublisher(KafkaPublisher):
             raise TimeoutError
 
 
+@pytest.mark.real_kafka("answers to a producer whose connection was cut")
 async def test_unknown_errors_are_tried_again_and_keep_the_order_of_first_occurrences(
     database: Database, bootstrap_servers: str, topic_factory: TopicFactory
 ) -> None:

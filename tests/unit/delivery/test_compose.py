@@ -16,6 +16,7 @@ from typer.main import get_command
 
 from app.cli.main import app
 from app.settings import PREFIX, Settings, variable
+from stack import docker, variables
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docker-compose.yml").read_text()
@@ -96,7 +97,7 @@ def test_only_settings_that_exist_are_named(file: str) -> None:
     named = set(re.findall(rf"\b{PREFIX}[A-Z_]+", (ROOT / file).read_text()))
 
     assert named
-    assert named <= {variable(field) for field in Settings.model_fields}
+    assert named <= {variable(field) for field in Settings.model_fields} | variables.MEANINGS.keys()
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -131,7 +132,13 @@ def test_only_this_machine_reaches_what_is_published() -> None:
 
 @pytest.mark.parametrize("name", sorted(SERVICES.keys() - OURS.keys()))
 def test_images_of_others_are_pinned_to_a_release(name: str) -> None:
-    assert re.fullmatch(r"[a-z/]+:\d+\.\d+(\.\d+)?(-[a-z]+)?", SERVICES[name]["image"])
+    assert re.fullmatch(r"[a-z/]+:\d+\.\d+(\.\d+)?(-[a-z]+)?", with_defaults(SERVICES[name]["image"]))
+
+
+def test_the_images_are_those_of_the_docker_stack_under_the_same_variables() -> None:
+    images = {f"${{{variable}:-{image}}}" for variable, image in docker.IMAGES.items()}
+
+    assert {SERVICES[name]["image"] for name in ("postgres", "kafka")} == images
 
 
 def test_the_broker_is_the_release_that_the_local_stack_runs() -> None:
@@ -140,7 +147,7 @@ def test_the_broker_is_the_release_that_the_local_stack_runs() -> None:
     )
 
     assert version
-    assert SERVICES["kafka"]["image"] == f"apache/kafka:{version[1]}"
+    assert with_defaults(SERVICES["kafka"]["image"]) == f"apache/kafka:{version[1]}"
 
 
 def test_our_services_run_one_image_built_here_without_rights() -> None:

@@ -41,7 +41,7 @@ def targets() -> set[str]:
 
 def documented(document: Path) -> set[str]:
     """What a document tells people to make, in code."""
-    return set(re.findall(r"(?:`|\$ |^)make ([a-z]+)", document.read_text(), re.MULTILINE))
+    return set(re.findall(r"(?:`|\$ |^)make ([a-z0-9]+)", document.read_text(), re.MULTILINE))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import importlib
 import re
 from configparser import ConfigParser
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -21,6 +22,8 @@ from outbox import refused as refusing
 from outbox import wire
 from outbox.append import Outbox
 from outbox.diverting import divert
+from stack import docker, variables
+from stack.choice import Kind
 from tests import making
 
 ROOT = Path(__file__).parents[3]
@@ -57,9 +60,17 @@ def test_every_setting_is_documented() -> None:
 
 
 def test_no_page_names_a_setting_that_is_none() -> None:
-    known = {variable(name) for name in Settings.model_fields} | {"SQUAD_STACK", "SQUAD_RECORD_"}
+    known = {variable(name) for name in Settings.model_fields} | {*variables.MEANINGS, "SQUAD_RECORD_"}
     for document in (*DOCS.glob("**/*.md"), ROOT / "CHANGELOG.md"):
         assert set(re.findall(r"\bSQUAD_[A-Z_]*[A-Z_]", document.read_text())) - {"SQUAD_"} <= known, document.name
+
+
+def test_every_variable_and_kind_of_the_local_stack_is_documented() -> None:
+    text = page("local-stack.md")
+
+    assert {row[0] for row in rows_of(text, "variable")} == {f"`{name}`" for name in variables.MEANINGS}
+    assert [row[0] for row in rows_of(text, "kind")] == [f"`{kind}`" for kind in get_args(Kind)]
+    assert all(image in text for image in docker.IMAGES.values())
 
 
 def test_every_verb_is_documented() -> None:

@@ -1,0 +1,1 @@
+"""`squad doctor`: small checks of what the service needs, each with what was found and what to do."""
