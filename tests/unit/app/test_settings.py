@@ -24,6 +24,7 @@ def test_defaults_are_those_of_the_design():
     assert (settings.lease_seconds, settings.lease_renew_seconds) == (10, 3)
     assert (settings.record_max_bytes, settings.record_max_headers, settings.record_max_json_depth) == (2**20, 64, 32)
     assert (settings.session_seconds, settings.heartbeat_seconds) == (45, 5)
+    assert (settings.request_seconds, settings.rebalance_seconds) == (30, 20)
 
 
 def test_environment_wins_and_says_so(monkeypatch):
@@ -89,6 +90,7 @@ def test_what_is_wrong_with_a_list_is_said_without_its_value(monkeypatch, name, 
         ("SQUAD_EVENT_SOURCE", "no reference"),
         ("SQUAD_EVENT_SOURCE", ""),
         ("SQUAD_HEARTBEAT_SECONDS", "20"),
+        ("SQUAD_REQUEST_SECONDS", "25"),
         ("SQUAD_LEASE_RENEW_SECONDS", "9"),
         ("SQUAD_DATABASE_POOL_SIZE", "3"),
         ("SQUAD_DATABASE_URL", "no url with secret"),
