@@ -52,6 +52,9 @@ class Collecting:
         self.records.extend(Ready(each.topic, each.key, each.value, each.headers()) for each in records)
         return ()
 
+    async def close(self) -> None:
+        """Nothing is open."""
+
 
 def build_relay(database: Database, publisher: Publisher, *, ttl_seconds: float = 600) -> tuple[Relay, Lease]:
     """Build a relay with the usual limits, and the lease that it needs to be stepped by hand, for so long."""

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Integer, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from outbox.errors import LeaseLostError, MissingCursorError, WrongClusterError
+from outbox.lease import relay_lease
 
 _COLUMNS: Final = """shard, slot_from, slot_to, CAST(previous AS text) AS previous, CAST(current AS text) AS current,
     high, position, epoch"""
@@ -103,7 +104,7 @@ async def load(connection: AsyncConnection, *, shard: int, epoch: int) -> Cursor
     if row is None or row.epoch != epoch or stored == (None, None, None):
         row = (await connection.execute(_CLAIM, {"shard": shard, "epoch": epoch})).one_or_none()
     if row is None:
-        raise LeaseLostError(f"relay-{shard}", epoch)
+        raise LeaseLostError(relay_lease(shard), epoch)
     return Cursor(**row._mapping)
 
 
@@ -115,7 +116,7 @@ async def write(connection: AsyncConnection, cursor: Cursor) -> None:
     """
     values = {name: getattr(cursor, name) for name in ("shard", "epoch", "previous", "current", "high", "position")}
     if (await connection.execute(_ADVANCE, values)).rowcount != 1:
-        raise LeaseLostError(f"relay-{cursor.shard}", cursor.epoch)
+        raise LeaseLostError(relay_lease(cursor.shard), cursor.epoch)
 
 
 async def fence(connection: AsyncConnection, cursor: Cursor) -> None:
@@ -125,4 +126,4 @@ async def fence(connection: AsyncConnection, cursor: Cursor) -> None:
         LeaseLostError: a later holder has it.
     """
     if await connection.scalar(_FENCE, {"shard": cursor.shard, "epoch": cursor.epoch}) is None:
-        raise LeaseLostError(f"relay-{cursor.shard}", cursor.epoch)
+        raise LeaseLostError(relay_lease(cursor.shard), cursor.epoch)

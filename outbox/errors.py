@@ -1,4 +1,8 @@
-"""Why a relay stops."""
+"""Why a relay stops, or will not do what an operator wants."""
+
+
+class RelayError(Exception):
+    """What an operator has to look at; the message says what."""
 
 
 class LeaseLostError(Exception):
@@ -15,14 +19,34 @@ class InRecoveryError(Exception):
         super().__init__("the relay needs the primary, and this server is in recovery")
 
 
-class MissingCursorError(Exception):
+class UncoveredSlotsError(RelayError):
+    """Some slots belong to no shard, or to two."""
+
+    def __init__(self, *, shards: int, slot: int) -> None:
+        super().__init__(
+            f"the {shards} shards of relay_cursors do not have each slot once: look at slot {slot}; so nothing is"
+            " published. Somebody changed the table by hand, and has to put it right: slots 0 to 1023"
+        )
+
+
+class UnmergeableError(RelayError):
+    """Shards that are to become one have not come equally far."""
+
+    def __init__(self, *, shard: int) -> None:
+        super().__init__(
+            f"shard {shard} has rows that are not published yet, and shards can become one only when none has:"
+            " let the relays run and stop the consumers for a moment, then try again"
+        )
+
+
+class MissingCursorError(RelayError):
     """The shard has no row in `relay_cursors`."""
 
     def __init__(self, shard: int) -> None:
         super().__init__(f"relay_cursors has no row for shard {shard}: run the migrations")
 
 
-class WrongClusterError(Exception):
+class WrongClusterError(RelayError):
     """The cursor belongs to another cluster, database or outbox table: its transaction ids mean nothing here."""
 
     def __init__(self, *, shard: int, stored: tuple[int, int, int], found: tuple[int, int, int]) -> None:

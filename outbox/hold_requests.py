@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import audit
 from messages.keys import slot_of
+from outbox.errors import RelayError
 from outbox.wake import CHANNEL
 
 # A line without a key is a hold of its own.
@@ -56,7 +57,7 @@ SKIP: Final = "holds skip"
 _NOTIFY: Final = text("SELECT pg_notify(:channel, '')")
 
 
-class NotHeldError(LookupError):
+class NotHeldError(RelayError):
     """There is no such held row."""
 
 

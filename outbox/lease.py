@@ -43,6 +43,11 @@ _RELEASE: Final = text(
 ).bindparams(bindparam("epoch", type_=BigInteger))
 
 
+def relay_lease(shard: int) -> str:
+    """Give the name of the lease of a shard's relay."""
+    return f"relay-{shard}"
+
+
 class Lease:
     """One candidate's view of a lease.
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.database import Database
 from db.errors import Failure, classify
 from db.waiting import jittered_seconds, wait_for
-from outbox.errors import InRecoveryError, LeaseLostError
+from outbox.errors import InRecoveryError, LeaseLostError, MissingCursorError
 from outbox.lease import Lease
 from outbox.reader import Page, Reader
 from outbox.settling import Publisher, RefusalPolicy, Settled, Settler
@@ -73,10 +73,28 @@ class Relay:
         """
         try:
             while not self._stopped.is_set():
-                await self._run_once()
+                if not await self._run_once():
+                    await wait_for(self._stopped, self._lease.renew_seconds)
         finally:
-            await self.close()
-            await self._release()
+            await self._end()
+
+    async def try_lead(self) -> bool:
+        """Take the lease, if it is free, for `run_while_leading`; gives whether it is ours."""
+        return await self._lease.acquire_once()
+
+    async def run_while_leading(self) -> None:
+        """Relay until `stop`, or until another has the lease or the shard is gone.
+
+        Raises:
+            As `run`, but for MissingCursorError.
+        """
+        try:
+            while not self._stopped.is_set() and await self._run_once():
+                pass
+        except MissingCursorError:
+            logger.info("shard gone shard=%d", self._shard)
+        finally:
+            await self._end()
 
     def stop(self) -> None:
         """Let `run` end after the page it is at; may be called again."""
@@ -149,12 +167,11 @@ class Relay:
         """See to the lease as late as possible: whoever was paused must not publish."""
         _ = self._lease.epoch
 
-    async def _run_once(self) -> None:
-        """Become the active one and be it for as long as it goes well, or wait a little."""
+    async def _run_once(self) -> bool:
+        """Become the active one and be it for as long as it goes well; give whether the lease was free for that."""
         try:
             if not await self._lease.acquire_once():
-                await wait_for(self._stopped, self._lease.renew_seconds)
-                return
+                return False
             logger.info("relay leads lease=%s epoch=%d", self._lease.name, self._lease.epoch)
             await self._lead()
         except LeaseLostError as error:
@@ -165,6 +182,7 @@ class Relay:
             seconds = next(self._waits)
             logger.warning("relay interrupted retry_seconds=%.1f error=%r", seconds, error)
             await wait_for(self._stopped, seconds)
+        return True
 
     async def _lead(self) -> None:
         try:
@@ -196,7 +214,9 @@ class Relay:
             )
         return self._reader
 
-    async def _release(self) -> None:
+    async def _end(self) -> None:
+        await self.close()
+        await self._publisher.close()
         try:
             await self._lease.release()
         except (SQLAlchemyError, OSError) as error:

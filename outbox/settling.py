@@ -23,6 +23,10 @@ class Publisher(Protocol):
         """
         ...
 
+    async def close(self) -> None:
+        """Let connections go; publishing may go on afterwards."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusalPolicy:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from typing import Any, Final
+from weakref import WeakSet
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,10 +26,19 @@ class Wake:
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self._followers: WeakSet[Wake] = WeakSet()
 
     def set(self) -> None:
         """Say that there is something to publish; call it after the commit."""
         self._event.set()
+        for each in self._followers:
+            each.set()
+
+    def follower(self) -> "Wake":
+        """Give a signal that is set with this one, for one of several who wait: whoever waits takes the signal."""
+        made = Wake()
+        self._followers.add(made)
+        return made
 
     async def wait(self, timeout_seconds: float) -> bool:
         """Wait for the signal, and take it.

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.database import Database
 from outbox.append import Outbox, row
-from outbox.lease import Lease
+from outbox.lease import Lease, relay_lease
 from outbox.partitions import first_position
 from outbox.refused import Refused, behind
 from outbox.relay import Relay
@@ -57,6 +57,9 @@ class RecordingPublisher:
         if self.after is not None:
             await self.after(records)
         return refused
+
+    async def close(self) -> None:
+        pass
 
     def _refuse(self, records: Sequence[Record]) -> list[Refused]:
         refused: list[Refused] = []
@@ -127,9 +130,10 @@ async def leading_relay(
     page_rows: int = 2000,
     page_bytes: int = 2**24,
     refusals: RefusalPolicy | None = None,
+    shard: int = 0,
 ) -> AsyncIterator[Relay]:
     """Give a relay that took the lease, from whomever."""
-    lease = Lease(database=database, name="relay-0", ttl_seconds=600)
+    lease = Lease(database=database, name=relay_lease(shard), ttl_seconds=600)
     await execute(database, "UPDATE leases SET expires_at = '-infinity'")
     assert await lease.acquire_once()
     relay = Relay(
@@ -137,6 +141,7 @@ async def leading_relay(
         publisher=publisher,
         lease=lease,
         refusals=refusals,
+        shard=shard,
         page_rows=page_rows,
         page_bytes=page_bytes,
     )

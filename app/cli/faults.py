@@ -9,8 +9,7 @@ from app.settings import SettingsError, variable
 from consumers.adoption import NoCheckpointError
 from consumers.failures import HalfDeployedError
 from db.errors import Failure, classify, sqlstate
-from outbox.errors import WrongClusterError
-from outbox.hold_requests import NotHeldError
+from outbox.errors import RelayError
 from stack.errors import StackError
 
 EXIT_FAILED: Final = 1
@@ -25,9 +24,7 @@ def explain(error: BaseException) -> tuple[str, int] | None:
         return explained[0] if explained else None
     if isinstance(error, AcceptError | InputError | SettingsError):
         return str(error), EXIT_USAGE
-    if isinstance(
-        error, TopicError | HalfDeployedError | NoCheckpointError | StackError | WrongClusterError | NotHeldError
-    ):
+    if isinstance(error, TopicError | HalfDeployedError | NoCheckpointError | StackError | RelayError):
         return str(error), EXIT_FAILED
     if isinstance(error, UNREACHABLE):
         return f"cannot reach Kafka ({variable('kafka_bootstrap_servers')}): {error}", EXIT_UNREACHABLE

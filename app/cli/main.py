@@ -6,7 +6,7 @@ import sys
 import typer
 
 from app import logs
-from app.cli import checkpoints, doctor, holds, running, sending, setup, stack, tailing
+from app.cli import checkpoints, doctor, holds, relay, running, sending, setup, stack, tailing
 
 app = typer.Typer(
     name="squad",
@@ -15,7 +15,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for part in (stack.app, running.app, checkpoints.app, sending.app, tailing.app, setup.app, holds.app, doctor.app):
+for module in (stack, running, checkpoints, sending, tailing, setup, holds, relay, doctor):
+    part = module.app
     app.registered_commands += part.registered_commands
     app.registered_groups += part.registered_groups
 

@@ -1,4 +1,4 @@
-"""`squad run`, `squad consume`, `squad relay run`, `squad health`: the long-lived processes."""
+"""`squad run`, `squad consume`, `squad health`: the long-lived processes."""
 
 from typing import Annotated, Literal
 
@@ -7,11 +7,10 @@ import typer
 from app.cli.output import Json, print_json
 
 app = typer.Typer()
-relay = typer.Typer(help="The relay, which publishes the outbox.", no_args_is_help=True)
-app.add_typer(relay, name="relay")
 
 
-def _run(kind: Literal["consumer", "relay", "all"]) -> None:
+def run_process(kind: Literal["consumer", "relay", "all"]) -> None:
+    """Run a process of a kind until it is told to stop."""
     import asyncio
 
     from app import life, logs
@@ -24,19 +23,13 @@ def _run(kind: Literal["consumer", "relay", "all"]) -> None:
 @app.command()
 def run() -> None:
     """Run consumer and relay in one process, until SIGTERM or Ctrl-C."""
-    _run("all")
+    run_process("all")
 
 
 @app.command()
 def consume() -> None:
     """Run a consumer, until SIGTERM or Ctrl-C: batches under way are finished."""
-    _run("consumer")
-
-
-@relay.command("run")
-def run_relay() -> None:
-    """Run a relay, until SIGTERM or Ctrl-C. Of several, one is active and the others stand by."""
-    _run("relay")
+    run_process("consumer")
 
 
 @app.command()

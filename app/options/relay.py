@@ -29,6 +29,9 @@ class RelayOptions(BaseModel):
     relay_producer_max_records: Annotated[
         PositiveInt, Field(le=2_000_000_000, description="Records after which the relay's Kafka producer is renewed.")
     ] = 1_000_000_000
+    relay_max_shards: Annotated[
+        PositiveInt, Field(description="Shards that a process leads at most; each takes two connections.")
+    ] = 8
     lease_seconds: Annotated[
         PositiveFloat, Field(description="After which a standby relay takes over from a silent one.")
     ] = 10

@@ -8,7 +8,7 @@ from app.settings import Settings
 from app.wiring.consumer import add_consumer, build_processor, build_source, build_topics
 from app.wiring.databases import build_database, make_partitions, migrate, open_database
 from app.wiring.parts import Kind, Part, Process
-from app.wiring.relay import RELAY_CONNECTIONS, add_relay
+from app.wiring.relay import add_relays, count_relay_connections
 from outbox.wake import Notifier, Wake
 
 __all__ = [
@@ -37,7 +37,7 @@ async def open_process(settings: Settings, kind: Kind) -> AsyncIterator[Process]
     async with AsyncExitStack() as resources:
         database = await resources.enter_async_context(open_database(settings))
         # Connections that the lanes cannot take: a relay that waits for one would lose its lease.
-        own = await resources.enter_async_context(open_database(settings, pool_size=RELAY_CONNECTIONS))
+        own = await resources.enter_async_context(open_database(settings, pool_size=count_relay_connections(settings)))
         process, wake = Process(), Wake()
         match kind:
             case "consumer":
@@ -45,10 +45,10 @@ async def open_process(settings: Settings, kind: Kind) -> AsyncIterator[Process]
                 process.parts.append(notifier)
                 add_consumer(process, settings, database, notifier.notify)
             case "relay":
-                add_relay(process, settings, own, wake, resources)
+                add_relays(process, settings, own, wake)
             case "all":
                 add_consumer(process, settings, database, wake.set)
-                add_relay(process, settings, own, wake, resources)
+                add_relays(process, settings, own, wake)
             case _:
                 assert_never(kind)
         yield process

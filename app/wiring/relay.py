@@ -1,51 +1,82 @@
-"""Building a relay."""
+"""Building the relays of a process."""
 
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable
 
 from app.broker import client_arguments
 from app.settings import Settings
 from app.wiring.parts import Process
 from db.database import Database
-from outbox.lease import Lease
+from db.processes import count_processes
+from outbox.lease import Lease, relay_lease
 from outbox.partitions import Partitions
 from outbox.publisher import KafkaPublisher
 from outbox.relay import Relay
+from outbox.relays import Relays
 from outbox.settling import RefusalPolicy
 from outbox.wake import Listener, Wake
 
-RELAY_CONNECTIONS = 5
-"""Of a relay: one that reads, one that listens, one for the lease, one for partitions, and one to spare."""
+_RELAY_KINDS = ("relay", "all")
+_HEARTBEATS_MISSED = 3
+"""After so many a process no longer counts among those that share the shards."""
 
 
-def add_relay(process: Process, settings: Settings, database: Database, wake: Wake, resources: AsyncExitStack) -> None:
-    """Add the parts of a relay to a process."""
-    publisher = KafkaPublisher(
-        client=client_arguments(settings),
-        batch_bytes=settings.relay_batch_max_bytes,
-        records_per_producer=settings.relay_producer_max_records,
-    )
-    resources.push_async_callback(publisher.close)
-    lease = Lease(
+def count_relay_connections(settings: Settings) -> int:
+    """Give the size of the pool that relays have for themselves.
+
+    One connection listens, one is for partitions, one looks at the shards, one is to spare; and each shard that is led
+    has one that reads and one for its lease.
+    """
+    return 4 + 2 * settings.relay_max_shards
+
+
+def add_relays(process: Process, settings: Settings, database: Database, wake: Wake) -> None:
+    """Add the relays and what they need to a process."""
+    relays = Relays(
         database=database,
-        name="relay-0",
-        ttl_seconds=settings.lease_seconds,
-        renew_seconds=settings.lease_renew_seconds,
+        build=lambda shard: build_relay(settings, database, shard, wake.follower()),
+        most_shards=settings.relay_max_shards,
+        interval_seconds=settings.lease_renew_seconds,
+        count_processes=_count(settings, database),
     )
-    relay = Relay(
+    partitions = Partitions(database=database, days_ahead=settings.outbox_days_ahead)
+    process.parts.extend([relays, Listener(database=database, wake=wake), partitions])
+    process.describe["leads"] = lambda: relays.leading
+
+
+def build_relay(settings: Settings, database: Database, shard: int, wake: Wake) -> Relay:
+    """Build the relay of a shard, with a lease and a publisher of its own."""
+    return Relay(
         database=database,
-        publisher=publisher,
-        lease=lease,
+        publisher=KafkaPublisher(
+            client=client_arguments(settings),
+            batch_bytes=settings.relay_batch_max_bytes,
+            records_per_producer=settings.relay_producer_max_records,
+        ),
+        lease=Lease(
+            database=database,
+            name=relay_lease(shard),
+            ttl_seconds=settings.lease_seconds,
+            renew_seconds=settings.lease_renew_seconds,
+        ),
         wake=wake,
         refusals=RefusalPolicy(
             way=settings.relay_refused_rows,
             dead_letters_topic=settings.topic("dead-letters"),
             dead_letter_bytes=settings.dead_letter_max_bytes,
         ),
+        shard=shard,
         page_rows=settings.relay_page_max_rows,
         page_bytes=settings.relay_page_max_bytes,
         poll_least_seconds=settings.relay_poll_least_seconds,
         poll_most_seconds=settings.relay_poll_most_seconds,
     )
-    partitions = Partitions(database=database, days_ahead=settings.outbox_days_ahead)
-    process.parts.extend([relay, Listener(database=database, wake=wake), partitions])
-    process.describe["leads"] = lambda: lease.is_held
+
+
+def _count(settings: Settings, database: Database) -> Callable[[], Awaitable[int]]:
+    within_seconds = _HEARTBEATS_MISSED * settings.heartbeat_interval_seconds
+
+    async def count() -> int:
+        async with database.sessions() as session:
+            return await count_processes(session, kinds=_RELAY_KINDS, within_seconds=within_seconds)
+
+    return count

@@ -15,7 +15,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, Moment, PgSnapshot, Xid8
@@ -61,6 +61,13 @@ class RelayCursor(Base):
     """How far the relay of a shard has come: the last closed window's snapshot, and the place in the open one."""
 
     __tablename__ = "relay_cursors"
+    __table_args__ = (
+        CheckConstraint("0 <= slot_from AND slot_from <= slot_to AND slot_to <= 1023", name="slots_in_range"),
+        # Two relays for one key would publish it twice, and out of order.
+        ExcludeConstraint(
+            (text("int4range(slot_from, slot_to, '[]')"), "&&"), name="ex_relay_cursors_slots", using="gist"
+        ),
+    )
 
     shard: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     slot_from: Mapped[int] = mapped_column(SmallInteger)
@@ -73,6 +80,7 @@ class RelayCursor(Base):
     system_identifier: Mapped[int | None] = mapped_column(BigInteger)
     database_oid: Mapped[int | None] = mapped_column(BigInteger)
     outbox_oid: Mapped[int | None] = mapped_column(BigInteger)
+    timeline: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class Lease(Base):

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -16,8 +16,10 @@ from aiokafka.partitioner import DefaultPartitioner
 from db.database import Database
 from messages.keys import partition_of
 from outbox import hold_requests
+from outbox.lease import Lease
 from outbox.publisher import KafkaPublisher
 from outbox.refused import Refused
+from outbox.relay import Relay
 from outbox.settling import Publisher, RefusalPolicy
 from outbox.wire import Record
 from tests.relaying import DisturbedError, append_rows, fetch_rows, leading_relay, write_rows
@@ -247,6 +249,9 @@ class DyingPublisher:
         await self.publisher.publish(records)
         raise DisturbedError
 
+    async def close(self) -> None:
+        await self.publisher.close()
+
 
 async def test_relay_that_dies_between_kafka_and_its_cursor_repeats_the_same(
     database: Database, bootstrap_servers: str, topic_factory: TopicFactory, build_publisher: BuildPublisher
@@ -339,3 +344,85 @@ async def test_publisher_without_a_broker_tries_again_until_it_is_cancelled() ->
         with pytest.raises(asyncio.CancelledError):
             await waiting
         await publisher.close()
+
+
+@dataclass(slots=True)
+class SlowPublisher:
+    """Publishes, and then has the answer held up until it may go on."""
+
+    publisher: Publisher
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def publish(self, records: Sequence[Record]) -> Sequence[Refused]:
+        refused = await self.publisher.publish(records)
+        self.reached.set()
+        await self.go_on.wait()
+        return refused
+
+    async def close(self) -> None:
+        await self.publisher.close()
+
+
+@pytest.mark.parametrize("renew_seconds", [0.02, 60], ids=["noticed-while-sending", "noticed-at-the-cursor"])
+async def test_lease_lost_while_sending_costs_a_page_sent_again_and_nothing_else(
+    database: Database,
+    bootstrap_servers: str,
+    topic_factory: TopicFactory,
+    build_publisher: BuildPublisher,
+    renew_seconds: float,
+) -> None:
+    topic = await topic_factory(partitions=2)
+    for key in ("a", "b", "c"):
+        await write_rows(database, key, range(1, 11), topic=topic)
+    slow = SlowPublisher(build_publisher())
+    lease = Lease(database=database, name="relay-0", ttl_seconds=120, renew_seconds=renew_seconds)
+    overtaken = Relay(database=database, publisher=slow, lease=lease, page_rows=8)
+    async with asyncio.TaskGroup() as group, asyncio.timeout(30):
+        running = group.create_task(overtaken.run_while_leading())
+        await slow.reached.wait()
+        # Its time is over, as the database sees it, and another is faster than its renewal.
+        async with leading_relay(database, build_publisher(), page_rows=8) as successor:
+            assert await successor.relay_batch() == 8
+            taken = await fetch_rows(database, "SELECT position, epoch FROM relay_cursors")
+            if renew_seconds == 60:
+                slow.go_on.set()
+            await running
+            assert await fetch_rows(database, "SELECT position, epoch FROM relay_cursors") == taken
+            assert await successor.pass_once() == 22
+
+    records = await read_topic(bootstrap_servers, topic, 2)
+    assert len(records) == 30 + 8
+    for key in ("a", "b", "c"):
+        assert list(dict.fromkeys(sequences(records, key))) == list(range(1, 11))
+
+
+async def test_interrupted_publisher_sends_nothing_afterwards(
+    database: Database, bootstrap_servers: str, topic_factory: TopicFactory, build_publisher: BuildPublisher
+) -> None:
+    topic = await topic_factory(partitions=1)
+    await write_rows(database, "a", [1, 2, 3], topic=topic)
+    publisher = build_publisher()
+    await publisher.publish([])
+    main = publisher._main
+    assert main is not None
+    send, held_up, go_on = main.client.send, asyncio.Event(), asyncio.Event()
+
+    async def hold_up(*what: Any, **settings: Any) -> Any:
+        held_up.set()
+        await go_on.wait()
+        return await send(*what, **settings)
+
+    main.client.send = hold_up
+    async with leading_relay(database, publisher) as relay:
+        interrupted = asyncio.ensure_future(relay.relay_batch())
+        await held_up.wait()
+        interrupted.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await interrupted
+        assert publisher._main is None
+        assert main._sender.sender_task.done()
+        go_on.set()
+        assert await relay.relay_batch() == 3
+
+    assert sequences(await read_topic(bootstrap_servers, topic, 1), "a") == [1, 2, 3]

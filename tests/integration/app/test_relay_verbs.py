@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from app.cli.main import app
 from db.database import Database
+from outbox.errors import UnmergeableError
 from outbox.hold_requests import NotHeldError
 from tests.relaying import RecordingPublisher, fetch_rows, leading_relay, write_rows
 
@@ -51,6 +52,18 @@ async def test_held_rows_are_listed_skipped_and_released_by_an_operator(database
     assert [tuple(note) for note in notes] == [("holds skip", "broken"), ("holds release", "fixed")]
     with pytest.raises(NotHeldError):
         await squad("holds", "release", "--topic", "squad.events", "--key", "a", "--reason", "again")
+
+
+async def test_outbox_is_divided_by_an_operator(database: Database, squad: Any) -> None:
+    shards = await squad("relay", "reshard", "--shards", "2", "--reason", "more to do")
+    assert [(each["when"], each["slot_from"], each["slot_to"]) for each in shards] == [
+        ("before", 0, 1023),
+        ("after", 0, 511),
+        ("after", 512, 1023),
+    ]
+    await write_rows(database, "a", [1])
+    with pytest.raises(UnmergeableError):
+        await squad("relay", "reshard", "--shards", "1", "--wait-seconds", "0", "--reason", "less to do")
 
 
 @pytest.mark.parametrize(
