@@ -2,13 +2,12 @@
 
 import os
 import socket
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import ARRAY, Float, Text, bindparam, text
+from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -49,14 +48,6 @@ class Described:
     started_at: datetime
     age_seconds: float
     state: dict[str, Any]
-
-
-_COUNT: Final = text(
-    """
-    SELECT count(*) FROM processes
-    WHERE kind = ANY(:kinds) AND heartbeat_at > now() - make_interval(secs => :within_seconds)
-    """
-).bindparams(bindparam("kinds", type_=ARRAY(Text)), bindparam("within_seconds", type_=Float))
 
 
 class ProcessRow:
@@ -100,8 +91,3 @@ async def heartbeat_age_seconds(session: AsyncSession, kind: str) -> float | Non
     """Give the seconds since a process of this kind on this host last described itself; `None`: never."""
     age = await session.scalar(_AGE, {"kind": kind, "host": socket.gethostname()})
     return None if age is None else float(age)
-
-
-async def count_processes(session: AsyncSession, *, kinds: Sequence[str], within_seconds: float) -> int:
-    """Give how many processes of these kinds, anywhere, described themselves lately."""
-    return int(await session.scalar(_COUNT, {"kinds": list(kinds), "within_seconds": within_seconds}) or 0)

@@ -6,7 +6,7 @@ from app.broker import client_arguments
 from app.settings import Settings
 from app.wiring.parts import Process
 from db.database import Database
-from db.processes import count_processes
+from db.processes import fetch_live
 from outbox.lease import Lease, relay_lease
 from outbox.partitions import Partitions
 from outbox.publisher import KafkaPublisher
@@ -77,6 +77,7 @@ def _count(settings: Settings, database: Database) -> Callable[[], Awaitable[int
 
     async def count() -> int:
         async with database.sessions() as session:
-            return await count_processes(session, kinds=_RELAY_KINDS, within_seconds=within_seconds)
+            live = await fetch_live(session, max_age_seconds=within_seconds)
+        return sum(each.kind in _RELAY_KINDS for each in live)
 
     return count

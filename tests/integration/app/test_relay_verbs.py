@@ -61,7 +61,10 @@ async def test_outbox_is_divided_by_an_operator(database: Database, squad: Any) 
         ("after", 0, 511),
         ("after", 512, 1023),
     ]
-    await write_rows(database, "a", [1])
+    for key in ("a", "b", "c", "d"):
+        await write_rows(database, key, [1])
+    async with leading_relay(database, RecordingPublisher()) as relay:
+        await relay.pass_once()
     with pytest.raises(UnmergeableError):
         await squad("relay", "reshard", "--shards", "1", "--wait-seconds", "0", "--reason", "less to do")
 

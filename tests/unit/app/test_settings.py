@@ -111,6 +111,7 @@ def test_every_setting_has_a_meaning_and_every_limit_its_unit():
         "_bytes",
         "_rows",
         "_records",
+        "_shards",
         "_commands",
         "_headers",
         "_depth",
