@@ -16,7 +16,7 @@ app = typer.Typer(
     add_completion=False,
 )
 for module in (stack, running, checkpoints, sending, tailing, setup, holds, relay, doctor):
-    part = module.app
+    part: typer.Typer = module.app
     app.registered_commands += part.registered_commands
     app.registered_groups += part.registered_groups
 
