@@ -1,5 +1,6 @@
 """Builders for tests: commands with defaults, records as Kafka gives them."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -80,6 +81,15 @@ def record(
         command, command_id=command_id or new_id(), source=source, time=time, extensions=extensions
     )
     return FakeRecord(key=key, value=value, headers=headers, **place)
+
+
+def structured(command: commands.Command, *, command_id: str, **extensions: object) -> FakeRecord:
+    """Give a command as a record in structured mode."""
+    binary = record(command, command_id=command_id)
+    event = {name[3:]: (value or b"").decode() for name, value in binary.headers if name.startswith("ce_")}
+    event |= {"data": json.loads(binary.value or b"")} | extensions
+    headers = [("content-type", b"application/cloudevents+json")]
+    return FakeRecord(key=binary.key, value=json.dumps(event).encode(), headers=headers)
 
 
 def batch(records: Iterable[FakeRecord], *, begin: int = 0, partition: int = 0, generation: int = 1) -> Batch:

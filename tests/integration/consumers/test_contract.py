@@ -2,13 +2,17 @@
 
 import json
 from collections import Counter
+from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
+from sqlalchemy import text
 
 from consumers.permissions import Permissions
+from db.database import Database
 from tests import making
 from tests.applying import TOPICS, Bench
-from tests.making import NOON, SOURCE, new_id, record
+from tests.making import NOON, SOURCE, new_id, record, structured
 
 ORIGIN = "00-0af7651916cd43dd8448eb211c80319c-b9c7c989f97918e1-01"
 REPLIES = "shop.outcomes"
@@ -20,18 +24,19 @@ EVERY_COLUMN = (
 )
 
 
+@pytest_asyncio.fixture
+async def database(module_database_url) -> AsyncIterator[Database]:
+    """One database for all of these, emptied each time: that is much faster."""
+    built = Database(url=module_database_url)
+    async with built.transaction() as session:
+        await session.execute(text("TRUNCATE users, squads, inbox, outbox, dead_letters, checkpoints CASCADE"))
+    yield built
+    await built.close()
+
+
 @pytest.fixture
 def bench(database) -> Bench:
     return Bench(database, replies=[REPLIES])
-
-
-def structured(command, *, command_id: str, **extensions: object) -> making.FakeRecord:
-    """Give a command as a record in structured mode."""
-    binary = record(command, command_id=command_id)
-    event = {name[3:]: (value or b"").decode() for name, value in binary.headers if name.startswith("ce_")}
-    event |= {"data": json.loads(binary.value or b"")} | extensions
-    headers = [("content-type", b"application/cloudevents+json")]
-    return making.FakeRecord(key=binary.key, value=json.dumps(event).encode(), headers=headers)
 
 
 async def test_same_command_in_both_content_modes_has_one_effect_and_one_outcome(bench):
