@@ -17,6 +17,7 @@ from app.options.kafka import KafkaOptions
 from app.options.names import PREFIX, variable
 from app.options.process import ProcessOptions
 from app.options.relay import RelayOptions
+from app.options.upkeep import UpkeepOptions
 
 __all__ = ["PREFIX", "Settings", "SettingsError", "as_text", "masked", "origin", "variable"]
 
@@ -39,7 +40,14 @@ class SettingsError(Exception):
 
 
 class Settings(
-    ProcessOptions, RelayOptions, ConsumerOptions, ContractOptions, KafkaOptions, DatabaseOptions, BaseSettings
+    ProcessOptions,
+    UpkeepOptions,
+    RelayOptions,
+    ConsumerOptions,
+    ContractOptions,
+    KafkaOptions,
+    DatabaseOptions,
+    BaseSettings,
 ):
     """What an operator can set; each field is the environment variable `SQUAD_` + its name in upper case."""
 

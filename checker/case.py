@@ -120,7 +120,8 @@ class Case:
         """Where the records of each command are that has to be answered, in offset order."""
         found: dict[Identity, list[Place]] = defaultdict(list)
         for place, identity in self.identities.items():
-            if not any(self.is_unanswerable(letter) for letter in self.letters.get(place, ())):
+            letters = self.letters.get(place, ())
+            if not any(self.is_unanswerable(letter) or self.is_forgotten(letter, identity) for letter in letters):
                 found[identity].append(place)
         return found
 
@@ -147,6 +148,10 @@ class Case:
     def is_unanswerable(letter: LetterRow) -> bool:
         """Tell whether a dead letter has no outcome of its own: nobody to answer, or the id's first outcome stands."""
         return letter.source is None or letter.reason == Reason.ID_CONFLICT
+
+    def is_forgotten(self, letter: LetterRow, identity: Identity) -> bool:
+        """Tell whether a command came too late for the inbox: it has no row (any more), and no outcome either."""
+        return letter.reason == Reason.TOO_OLD and identity not in self.inbox
 
 
 def current_outcome_id(row: InboxRow) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import CursorResult, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -83,6 +83,37 @@ _ADVANCE: Final = text(
     """
 )
 
+# A locked row has a batch under way and is left out: its turn comes with the next note, and nobody waits in a circle.
+_NOTE_CAUGHT_UP: Final = text(
+    """
+    WITH drained AS (
+        SELECT c.consumer_group, c.topic, c.partition, x.caught_up_at
+        FROM checkpoints c
+        JOIN unnest(
+            CAST(:topics AS text[]), CAST(:partitions AS integer[]), CAST(:next_offsets AS bigint[]),
+            CAST(:caught_up_ats AS timestamptz[])
+        ) AS x(topic, partition, next_offset, caught_up_at)
+          ON c.topic = x.topic AND c.partition = x.partition AND c.next_offset = x.next_offset
+        WHERE c.consumer_group = :consumer_group
+          AND (c.caught_up_at IS NULL OR c.caught_up_at < x.caught_up_at)
+        FOR NO KEY UPDATE OF c SKIP LOCKED
+    )
+    UPDATE checkpoints c
+    SET caught_up_at = LEAST(drained.caught_up_at, now())
+    FROM drained
+    WHERE (c.consumer_group, c.topic, c.partition) = (drained.consumer_group, drained.topic, drained.partition)
+    """
+)
+
+_SLOWEST: Final = text(
+    """
+    SELECT consumer_group, topic, partition, GREATEST(last_timestamp, caught_up_at)
+    FROM checkpoints
+    ORDER BY GREATEST(last_timestamp, caught_up_at) NULLS FIRST, consumer_group, topic, partition
+    LIMIT 1
+    """
+)
+
 _CREATE: Final = text(
     """
     INSERT INTO checkpoints (consumer_group, topic, partition, next_offset)
@@ -154,6 +185,49 @@ async def advance(session: AsyncSession, group: str, last_records: Mapping[Parti
             "last_checksums": [checksum(record) for record in records],
         },
     )
+
+
+async def note_caught_up(session: AsyncSession, group: str, drained: Mapping[Partition, tuple[int, datetime]]) -> int:
+    """Note that partitions were drained: their next offset, if it is still that, and when.
+
+    Returns:
+        How many were noted.
+    """
+    result = await session.execute(
+        _NOTE_CAUGHT_UP,
+        {
+            **_parameters(group, drained),
+            "next_offsets": [next_offset for next_offset, _ in drained.values()],
+            "caught_up_ats": [caught_up_at for _, caught_up_at in drained.values()],
+        },
+    )
+    return result.rowcount if isinstance(result, CursorResult) else 0
+
+
+class Slowest(NamedTuple):
+    """The partition that is behind all others, of all groups, for they share the inbox.
+
+    Args:
+        group: whose checkpoint.
+        partition: which one.
+        applied_until: no record older than this waits in it; `None` when nothing is known of it yet.
+    """
+
+    group: str
+    partition: Partition
+    applied_until: datetime | None
+
+
+async def fetch_slowest(session: AsyncSession) -> Slowest | None:
+    """Give the partition that holds pruning back most; `None` when there is no checkpoint at all.
+
+    Every partition counts that a group was ever assigned: its checkpoint is made before anything of it is read.
+
+    The broker's times never go back within a partition but for its clocks' skew, so the next record to apply is not
+    older than the last one applied, nor than the moment when the partition was seen drained.
+    """
+    row = (await session.execute(_SLOWEST)).one_or_none()
+    return None if row is None else Slowest(row[0], Partition(row[1], row[2]), row[3])
 
 
 async def accept(

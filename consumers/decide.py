@@ -32,6 +32,9 @@ from outbox.append import Outbox, Row, sent_to
 
 JSON: Final = "application/json"
 
+FORGOTTEN: Final = "ce_time is at or before the inbox's floor: whether the command was decided is not known any more"
+"""What is said of a command that is too old for the inbox, whatever else may be wrong with it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topics:
@@ -80,12 +83,14 @@ class Decisions:
         state: what was loaded; the handlers change it.
         known: commands decided before this batch.
         began_at: when the transaction began.
+        floor_microseconds: of commands sent by then, those that are not known may have been decided and forgotten.
     """
 
     topics: Topics
     state: State
     known: Mapping[Identity, Known]
     began_at: datetime
+    floor_microseconds: int
     outbox: Outbox = field(default_factory=Outbox)
     inbox: list[tuple[Any, ...]] = field(default_factory=list)
     letters: list[Refused] = field(default_factory=list)
@@ -101,6 +106,9 @@ class Decisions:
         envelope, identity = incoming.envelope, incoming.identity
         if identity is not None and (answer := self._find_answer(identity)) is not None:
             self._repeat(incoming, answer)
+        elif envelope is not None and envelope.time_microseconds <= self.floor_microseconds:
+            # Neither applied, it would be twice, nor answered: an outcome could gainsay the one it had.
+            self._add_letter(incoming, RefusedError(Reason.TOO_OLD, FORGOTTEN))
         elif incoming.refusal is not None:
             self._add_letter(incoming, incoming.refusal)
             if envelope is not None:

@@ -41,12 +41,23 @@ class Decoder:
     Args:
         limits: what a record may be.
         permissions: who may send what.
+        age_limit_seconds: how far a command's `ce_time` may be behind its record's time.
+        skew_seconds: how far it may be ahead of it, because clocks differ.
     """
 
-    def __init__(self, *, limits: codec.Limits, permissions: Permissions | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        limits: codec.Limits,
+        permissions: Permissions | None = None,
+        age_limit_seconds: float = 7 * 86_400,
+        skew_seconds: float = 300,
+    ) -> None:
         self._limits = limits
         self._permissions = permissions or Permissions()
         self._sources_are_bound = not self._permissions.is_open
+        self._age_limit_microseconds = round(age_limit_seconds * 1_000_000)
+        self._skew_microseconds = round(skew_seconds * 1_000_000)
 
     def decode(self, records: Iterable[Record]) -> list[Incoming]:
         """Read each record; what cannot be read carries its refusal."""
@@ -69,9 +80,24 @@ class Decoder:
             incoming.fingerprint = codec.hash_command(envelope, command)
             if forbidden is not None:
                 raise forbidden
+            # Last, with the fingerprint made: one that was decided in time is a duplicate, however late it comes again.
+            self._check_age(envelope, incoming.now)
             incoming.command = command
         except RefusedError as refusal:
             incoming.refusal = refusal
             if incoming.envelope is not None and not incoming.fingerprint:
                 incoming.fingerprint = codec.hash_refused(incoming.envelope, data)
         return incoming
+
+    def _check_age(self, envelope: Envelope, now: Moment) -> None:
+        age_microseconds = now.microseconds - envelope.time_microseconds
+        if age_microseconds > self._age_limit_microseconds:
+            raise RefusedError(Reason.TOO_OLD, f"ce_time is {_seconds(age_microseconds)} before the record's time")
+        if age_microseconds < -self._skew_microseconds:
+            raise RefusedError(
+                Reason.FROM_THE_FUTURE, f"ce_time is {_seconds(-age_microseconds)} after the record's time"
+            )
+
+
+def _seconds(microseconds: int) -> str:
+    return f"{microseconds / 1_000_000:.3f} s"

@@ -1,4 +1,7 @@
-"""Commands already decided, by (source, id): read before deciding, added after, never changed here."""
+"""Commands already decided, by (source, id): read before deciding, added after, never changed here.
+
+Those at or before the *floor* may have been forgotten (consumers/inbox_floor.py).
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -64,23 +67,40 @@ ROWS: Final = RowType(
 )
 
 # LIMIT 1 keeps each look-up an index scan, whatever the planner believes about the size of the array or the table.
+# The floor comes with them because one statement sees one moment: where a row is missing because it was pruned, the
+# floor that was raised with it is seen too. Read before the rows, it could be the one from before.
 FIND: Final = text(
     """
-    SELECT x.source, x.command_id, i.key, i.correlation_id, i.payload_hash, i.outcome_revision, i.outcome_body,
+    SELECT CAST(extract(epoch FROM GREATEST(f.pruned_before, '0001-01-01 00:00 UTC')) * 1000000 AS bigint),
+           i.source, i.command_id, i.key, i.correlation_id, i.payload_hash, i.outcome_revision, i.outcome_body,
            CAST(extract(epoch FROM i.decided_at) * 1000000 AS bigint),
            CAST(extract(epoch FROM i.recorded_at) * 1000000 AS bigint), i.reply_to
-    FROM unnest(CAST(:sources AS text[]), CAST(:command_ids AS text[])) AS x(source, command_id)
-    CROSS JOIN LATERAL (
-        SELECT * FROM inbox i WHERE i.source = x.source AND i.command_id = x.command_id LIMIT 1
-    ) AS i
+    FROM inbox_floor f
+    LEFT JOIN (
+        unnest(CAST(:sources AS text[]), CAST(:command_ids AS text[])) AS x(source, command_id)
+        CROSS JOIN LATERAL (
+            SELECT * FROM inbox i WHERE i.source = x.source AND i.command_id = x.command_id LIMIT 1
+        ) AS i
+    ) ON true
     """
 )
 
 
-async def find(session: AsyncSession, identities: Collection[Identity]) -> dict[Identity, Known]:
-    """Give those of the commands that were decided before."""
+class NoFloorError(LookupError):
+    """The one row of `inbox_floor` is gone: nobody can say what was forgotten, so nothing may be decided."""
+
+
+async def find(session: AsyncSession, identities: Collection[Identity]) -> tuple[dict[Identity, Known], int]:
+    """Give those of the commands that were decided before, and the floor: what was sent by then may be forgotten.
+
+    Returns:
+        The known commands, and the floor in microseconds since 1970.
+
+    Raises:
+        NoFloorError: there is none.
+    """
     if not identities:
-        return {}
+        return {}, 0
     result = await session.execute(
         FIND,
         {
@@ -88,7 +108,10 @@ async def find(session: AsyncSession, identities: Collection[Identity]) -> dict[
             "command_ids": [identity.command_id for identity in identities],
         },
     )
-    return {Identity(row[0], row[1]): Known(*row[2:]) for row in result}
+    rows = result.all()
+    if not rows:
+        raise NoFloorError("inbox_floor has no row: its loss is to be mended before anything is decided")
+    return {Identity(row[1], row[2]): Known(*row[3:]) for row in rows if row[1] is not None}, rows[0][0]
 
 
 async def insert(session: AsyncSession, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -14,6 +14,7 @@ from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuth
 
 from consumers.assignment import Assignment
 from consumers.buffer import BATCHES_AHEAD
+from consumers.caught_up import Drained
 from consumers.comparison import is_undecodable
 from consumers.records import LOG_APPEND_TIME, Partition, Record
 from db.waiting import wait_for
@@ -47,6 +48,8 @@ class Polling:
         self._poll_seconds = poll_seconds
         self._accept_producer_time = accept_producer_time
         self._suspects: dict[Partition, Literal["alone", "one by one"]] = {}
+        self.drained: dict[Partition, Drained] = {}
+        """What was seen last of each partition that had nothing more to read."""
 
     async def run(self, lane: int) -> None:
         """Read ahead for a lane, until cancelled."""
@@ -79,6 +82,7 @@ class Polling:
             # A partition that was given up while the poll ran has no place to begin from.
             if partition in self._assignment.positions:
                 self._keep(partition, records)
+        await self._see_drained(partitions)
 
     def _raise_refusal(self) -> None:
         """Raise what the group refuses us: the client tells only who polls, and without partitions nobody does."""
@@ -128,6 +132,17 @@ class Polling:
                 f"the record at offset {records[len(fit)].offset} is stamped by its producer, but commands are decided"
                 " by the broker's time",
             )
+
+    async def _see_drained(self, partitions: Sequence[Partition]) -> None:
+        """Note which have nothing more to read, and nothing read that is not in a batch."""
+        for partition in partitions:
+            if partition not in self._assignment.positions or self._assignment.is_buffered(partition):
+                continue
+            handle = TopicPartition(*partition)
+            end, seen = self._consumer.highwater(handle), self._consumer.last_poll_timestamp(handle)
+            # The client's position: it passes over the marks of transactions, which never become records.
+            if end is not None and seen is not None and await self._consumer.position(handle) >= end:
+                self.drained[partition] = Drained(self._assignment.positions[partition], seen)
 
     async def _recover(self, partitions: Sequence[Partition], error: Exception) -> None:
         """Read everything again from the checkpoints, and find out who cannot be read, if that is what is wrong.

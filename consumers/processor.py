@@ -75,11 +75,11 @@ class Processor:
     ) -> Decisions:
         began_at = await checkpoints.lock_and_compare(session, self._group, batch.begins)
         identities = {each.identity for each in incoming if each.identity is not None}
-        known = await inbox.find(session, identities)
+        known, floor_microseconds = await inbox.find(session, identities)
         stopwatch.done("checkpoint and known ids")
         state = await load_state(session, declare_reads(incoming, known))
         stopwatch.done("load")
-        decisions = Decisions(self._topics, state, known, began_at)
+        decisions = Decisions(self._topics, state, known, began_at, floor_microseconds)
         for each in incoming:
             sweep = decisions.decide(each)
             if sweep is not None:

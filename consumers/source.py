@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from consumers import kafka_client
 from consumers.adoption import Adoption, FirstStart
 from consumers.assignment import Assignment
+from consumers.caught_up import Drained
 from consumers.comparison import LastRecords
 from consumers.group_offsets import GroupOffsets
 from consumers.membership import Membership
@@ -150,6 +151,11 @@ class Source:
     def positions(self) -> Mapping[Partition, int]:
         """The partitions that are read, and the offset that the next batch of each begins with."""
         return self._assignment.positions
+
+    @property
+    def drained(self) -> Mapping[Partition, Drained]:
+        """What was seen last of each partition that had nothing more to read."""
+        return self._polling.drained
 
     @property
     def generation(self) -> int:

@@ -18,6 +18,8 @@ class Reason(StrEnum):
     SOURCE_FORBIDDEN = "source-forbidden"
     REPLY_FORBIDDEN = "reply-forbidden"
     TOO_LARGE = "too-large"
+    TOO_OLD = "too-old"
+    FROM_THE_FUTURE = "from-the-future"
 
 
 class RefusedError(Exception):

@@ -1,6 +1,7 @@
 """Alembic's way in: one connection, an advisory lock, a lock timeout, a transaction for each migration."""
 
 import asyncio
+import time
 
 from alembic import context
 from sqlalchemy import Connection, text
@@ -13,6 +14,9 @@ from db.models import Base
 LOCK = 7_215_901_411
 """Any number, the same for every migration run: the second run waits, then finds nothing to do."""
 
+LOOK_AGAIN_SECONDS = 0.1
+"""How often a run that waits for another asks whether it is over."""
+
 LOCK_TIMEOUT = "5s"
 """A migration that cannot get its lock fails instead of queueing everybody behind it."""
 
@@ -24,7 +28,11 @@ def is_ours(item: SchemaItem, name: str | None, type_: str, reflected: bool, com
 
 def run(connection: Connection) -> None:
     """Migrate over one connection."""
-    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
+    # Asked for again and again: whoever waits in a statement holds a snapshot, and a concurrent index build would wait
+    # for that, in a circle.
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": LOCK}):
+        connection.rollback()
+        time.sleep(LOOK_AGAIN_SECONDS)
     connection.execute(text("SELECT set_config('lock_timeout', :timeout, false)"), {"timeout": LOCK_TIMEOUT})
     connection.commit()
     context.configure(

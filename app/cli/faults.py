@@ -8,6 +8,7 @@ from app.commands import InputError
 from app.settings import SettingsError, variable
 from consumers.adoption import NoCheckpointError
 from consumers.failures import HalfDeployedError
+from consumers.inbox import NoFloorError
 from db.errors import Failure, classify, sqlstate
 from outbox.errors import RelayError
 from stack.errors import StackError
@@ -24,7 +25,7 @@ def explain(error: BaseException) -> tuple[str, int] | None:
         return explained[0] if explained else None
     if isinstance(error, AcceptError | InputError | SettingsError):
         return str(error), EXIT_USAGE
-    if isinstance(error, TopicError | HalfDeployedError | NoCheckpointError | StackError | RelayError):
+    if isinstance(error, TopicError | HalfDeployedError | NoCheckpointError | NoFloorError | StackError | RelayError):
         return str(error), EXIT_FAILED
     if isinstance(error, UNREACHABLE):
         return f"cannot reach Kafka ({variable('kafka_bootstrap_servers')}): {error}", EXIT_UNREACHABLE

@@ -12,7 +12,8 @@ class DatabaseOptions(BaseModel):
         str, Field(description="PostgreSQL, as `postgresql+asyncpg://user:password@host:port/database`.")
     ] = "postgresql+asyncpg://squad@127.0.0.1:5432/squad"
     database_pool_size: Annotated[
-        PositiveInt, Field(description="Connections of a consumer's lanes at most; relays and heartbeat have more.")
+        PositiveInt,
+        Field(description="Connections of a consumer's lanes at most; relays, upkeep and heartbeat have more."),
     ] = 10
     database_connect_timeout_seconds: Annotated[
         PositiveFloat, Field(description="How long opening a connection may take.")

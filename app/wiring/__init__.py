@@ -5,7 +5,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import assert_never
 
 from app.settings import Settings
-from app.wiring.consumer import add_consumer, build_processor, build_source, build_topics
+from app.wiring.consumer import (
+    UPKEEP_CONNECTIONS,
+    add_consumer,
+    build_processor,
+    build_rule,
+    build_source,
+    build_topics,
+)
 from app.wiring.databases import build_database, make_partitions, migrate, open_database
 from app.wiring.parts import Kind, Part, Process
 from app.wiring.relay import add_relays, count_relay_connections
@@ -17,6 +24,7 @@ __all__ = [
     "Process",
     "build_database",
     "build_processor",
+    "build_rule",
     "build_source",
     "build_topics",
     "make_partitions",
@@ -38,16 +46,17 @@ async def open_process(settings: Settings, kind: Kind) -> AsyncIterator[Process]
         database = await resources.enter_async_context(open_database(settings))
         # Connections that the lanes cannot take: a relay that waits for one would lose its lease.
         own = await resources.enter_async_context(open_database(settings, pool_size=count_relay_connections(settings)))
+        upkeep = await resources.enter_async_context(open_database(settings, pool_size=UPKEEP_CONNECTIONS))
         process, wake = Process(), Wake()
         match kind:
             case "consumer":
                 notifier = Notifier(database=own)
                 process.parts.append(notifier)
-                add_consumer(process, settings, database, notifier.notify)
+                add_consumer(process, settings, database, upkeep, notifier.notify)
             case "relay":
                 add_relays(process, settings, own, wake)
             case "all":
-                add_consumer(process, settings, database, wake.set)
+                add_consumer(process, settings, database, upkeep, wake.set)
                 add_relays(process, settings, own, wake)
             case _:
                 assert_never(kind)

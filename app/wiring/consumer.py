@@ -5,19 +5,35 @@ from collections.abc import Callable
 from app.broker import client_arguments
 from app.settings import Settings
 from app.wiring.parts import Process
+from consumers.caught_up import CaughtUp
 from consumers.consumer import Consumer
 from consumers.decide import Topics
 from consumers.decode import Decoder
+from consumers.inbox_floor import Rule
 from consumers.membership import Membership
 from consumers.permissions import Permissions
 from consumers.processor import Processor
+from consumers.pruning import Pruner
 from consumers.source import Source
 from db.database import Database
 from messages.codec import Limits
 
+UPKEEP_CONNECTIONS = 2
+"""Of a consumer, beside the lanes: one that prunes the inbox, one that notes which partitions are drained."""
 
-def add_consumer(process: Process, settings: Settings, database: Database, on_applied: Callable[[], None]) -> None:
-    """Add the parts of a consumer to a process; `on_applied` is called after each committed batch."""
+
+def add_consumer(
+    process: Process, settings: Settings, database: Database, upkeep: Database, on_applied: Callable[[], None]
+) -> None:
+    """Add the parts of a consumer to a process.
+
+    Args:
+        process: gets the parts.
+        settings: of the process.
+        database: for the lanes.
+        upkeep: for what runs beside them, on connections that they cannot take.
+        on_applied: called after each committed batch.
+    """
     source = build_source(settings, database)
     consumer = Consumer(
         source=source,
@@ -27,10 +43,40 @@ def add_consumer(process: Process, settings: Settings, database: Database, on_ap
         deploy_seconds=settings.deploy_wait_seconds,
     )
     process.parts.append(consumer)
+    add_pruning(process, settings, upkeep, source)
     process.describe["group"] = lambda: settings.consumer_group
     process.describe["applied"] = lambda: dict(consumer.counts)
     process.describe["positions"] = lambda: {str(each): offset for each, offset in source.positions.items()}
     process.describe["stopped"] = lambda: {str(each): why for each, why in source.stopped.items()}
+
+
+def add_pruning(process: Process, settings: Settings, database: Database, source: Source) -> None:
+    """Add what lets the inbox forget, on connections that the lanes cannot take."""
+    pruner = Pruner(
+        database=database,
+        rule=build_rule(settings),
+        max_rows=settings.inbox_prune_max_rows,
+        pause_seconds=settings.inbox_prune_pause_seconds,
+        interval_seconds=settings.inbox_prune_interval_seconds,
+    )
+    caught_up = CaughtUp(
+        database=database,
+        group=settings.consumer_group,
+        drained=lambda: source.drained,
+        answer_seconds=settings.request_seconds,
+    )
+    process.parts.extend([pruner, caught_up])
+    process.describe["inbox"] = pruner.describe
+
+
+def build_rule(settings: Settings) -> Rule:
+    """Say when a decided command may be forgotten."""
+    return Rule(
+        age_limit_seconds=settings.command_age_limit_seconds,
+        skew_seconds=settings.command_skew_seconds,
+        keep_seconds=settings.inbox_keep_days * 86_400,
+        trusts_time=not settings.accept_producer_time,
+    )
 
 
 def build_topics(settings: Settings) -> Topics:
@@ -60,6 +106,8 @@ def build_processor(settings: Settings, database: Database) -> Processor:
         decoder=Decoder(
             limits=limits,
             permissions=Permissions(sources=settings.command_sources, reply_topics=settings.reply_topics),
+            age_limit_seconds=settings.command_age_limit_seconds,
+            skew_seconds=settings.command_skew_seconds,
         ),
     )
 

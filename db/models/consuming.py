@@ -75,6 +75,12 @@ class DeadLetter(Base):
             unique=True,
         ),
         Index("ix_dead_letters_state", "state", "first_at"),
+        Index(
+            "ix_dead_letters_source_command_id",
+            "source",
+            "command_id",
+            postgresql_where=text("state IN ('open', 'redriving')"),
+        ),
     )
 
     id: Mapped[Key]

@@ -36,6 +36,17 @@ WHEN: Final[Mapping[Reason, tuple[str, str]]] = {
         "the record, its headers or the depth of its JSON is over the limits of the settings",
         "only for JSON that is nested too deep",
     ),
+    Reason.TOO_OLD: (
+        (
+            "its `ce_time` is older than `SQUAD_COMMAND_AGE_LIMIT_SECONDS` at the record's Kafka time, or not after the"
+            " inbox's floor, so that nobody knows any more whether it was decided"
+        ),
+        "yes; not for one that may have been decided",
+    ),
+    Reason.FROM_THE_FUTURE: (
+        "`ce_time` is more than `SQUAD_COMMAND_SKEW_SECONDS` after the record's Kafka time",
+        "yes",
+    ),
 }
 """When a record gets a reason, and whether its producer gets an outcome. Closed: a new reason needs its line here."""
 

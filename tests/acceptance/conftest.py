@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import STDOUT, Popen
 from tempfile import TemporaryFile
@@ -17,7 +18,10 @@ from app import broker
 from app.settings import Settings, as_text, variable
 from domain.commands import Command
 from messages.codec import encode_command
-from tests.making import NOON, SOURCE, new_id
+from tests.making import SOURCE, new_id
+
+NOW = datetime.now(UTC)
+"""When commands are sent; a retry repeats it."""
 
 DEADLINE_SECONDS = 60
 
@@ -46,7 +50,7 @@ async def send(settings: Settings, commands: Iterable[Command], *, ids: Iterable
         waiting = []
         for command in commands:
             command_id = next(given, None) or new_id()
-            key, value, headers = encode_command(command, command_id=command_id, source=SOURCE, time=NOON)
+            key, value, headers = encode_command(command, command_id=command_id, source=SOURCE, time=NOW)
             waiting.append(await producer.send(settings.topic("commands"), value, key=key, headers=headers))
             sent.append(command_id)
         await asyncio.gather(*waiting)

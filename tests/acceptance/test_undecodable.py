@@ -9,9 +9,9 @@ from domain.commands import Command
 from messages.codec import encode_command
 from messages.keys import partition_of
 from tests import making
-from tests.acceptance.conftest import eventually, send
+from tests.acceptance.conftest import NOW, eventually, send
 from tests.acceptance.test_consuming import assert_one_effect_each, consuming, decided, rows
-from tests.making import NOON, SOURCE, new_id
+from tests.making import SOURCE, new_id
 
 NAME = "bad-name"
 
@@ -49,7 +49,7 @@ async def send_damaged(settings, partition: int) -> None:
     await producer.start()
     batch = producer.create_batch()
     for command in of_partition(partition, 3):
-        key, value, headers = encode_command(command, command_id=new_id(), source=SOURCE, time=NOON)
+        key, value, headers = encode_command(command, command_id=new_id(), source=SOURCE, time=NOW)
         batch.append(key=key, value=value, timestamp=None, headers=[*headers, (NAME, b"")])
     batch._builder = Damaging(batch._builder)
     await (await producer.send_batch(batch, settings.topic("commands"), partition=partition))

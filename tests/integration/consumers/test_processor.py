@@ -10,6 +10,7 @@ from app.settings import DEAD_LETTER_EXTRA_BYTES
 from consumers.checkpoints import FencedError
 from consumers.inbox import RivalError
 from consumers.permissions import Permissions
+from consumers.records import EPOCH
 from messages import ids
 from tests import making
 from tests.applying import GROUP, TOPICS, Bench, StatementCounter, build_processor
@@ -294,7 +295,7 @@ async def test_attribute_that_cannot_be_stored_is_a_dead_letter_and_stops_nothin
 
 @pytest.mark.parametrize("timestamp", [-1, 2**62])
 async def test_timestamp_that_no_calendar_has_counts_as_the_epoch(bench, timestamp):
-    odd = record(making.register_user(), timestamp=timestamp)
+    odd = record(making.register_user(), timestamp=timestamp, time=EPOCH)
 
     assert (await bench.apply(odd))["applied"] == 1
 
