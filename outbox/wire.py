@@ -51,8 +51,9 @@ class Record(NamedTuple):
             return list(zip(header_names, header_values, strict=True))
         key = self.key
         headers: Headers = [
-            ("ce_id", event_id.encode()),
-            ("ce_time", time.encode()),
+            ("ce_id", event_id),
+            ("ce_time", time),
+            ("ce_recordedtime", recorded_at),
             *_shared(kind, source, dataschema, content_type),
         ]
         if key is not None:
@@ -60,10 +61,9 @@ class Record(NamedTuple):
         if sequence is not None:
             headers.append(("ce_sequence", b"%019d" % sequence))
         if correlation_id is not None:
-            headers.append(("ce_correlationid", correlation_id.encode()))
+            headers.append(("ce_correlationid", correlation_id))
         if causation_id is not None:
-            headers.append(("ce_causationid", causation_id.encode()))
-        headers.append(("ce_recordedtime", recorded_at.encode()))
+            headers.append(("ce_causationid", causation_id))
         if traceparent is not None:
             origin = traceparent.encode()
             headers += (("ce_traceparent", origin), ("traceparent", origin))
@@ -77,8 +77,8 @@ def wrap(rows: Iterable[Sequence[Any]]) -> list[Record]:
 
     Args:
         rows: position, topic, key, event_id, type, source, time, sequence, correlation_id, causation_id, traceparent,
-            dataschema, recorded_at, content_type, extensions, header_names, header_values, body; id, times (RFC 3339,
-            UTC) and extensions (JSON) as text.
+            dataschema, recorded_at, content_type, extensions, header_names, header_values, body. The id, the times
+            (RFC 3339, UTC), correlation and causation are encoded already; extensions are JSON as text.
     """
     return [Record(row[0], row[1], row[2], row[17], row) for row in rows]
 

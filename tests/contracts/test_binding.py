@@ -30,7 +30,7 @@ def published(name: str) -> wire.Record:
     body = message.encode(EXAMPLES[name])
     attributes = (EVENT_ID, name, "/agent-squad", "2026-05-04T12:00:00.000000Z", 42, "grüße", "1")
     more = (TRACE, message.dataschema, "2026-05-04T12:00:01.500000Z", "application/json", '{"tracestate": "a=1"}')
-    [record] = wire.wrap([(7, "squad.events", KEY, *attributes, *more, None, None, body)])
+    [record] = wire.wrap([making.read_row((7, "squad.events", KEY, *attributes, *more, None, None, body))])
     return record
 
 

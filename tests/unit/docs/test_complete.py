@@ -135,7 +135,7 @@ def test_every_header_of_events_and_outcomes_is_documented() -> None:
         *[None] * 2,
         b"",
     )
-    [record] = wire.wrap([row])
+    [record] = wire.wrap([making.read_row(row)])
 
     documented = code_in(under(page("messages.md"), "### On events and outcomes"))
     assert {name for name, _ in record.headers()} == {
@@ -161,7 +161,7 @@ def test_every_header_of_dead_letters_is_documented() -> None:
     [row] = outbox.rows
     [names] = [each for each in row if isinstance(each, list) and "dead-letter-id" in each]
     content = (1, "t", b"k" * 2_000, "id", "x", "/s", "now", *[None] * 5, "now", *[None] * 4, b"v" * 2_000)
-    [refused] = wire.wrap([content])
+    [refused] = wire.wrap([making.read_row(content)])
     diverted = divert(refusing.Refused(record=refused, reason="so"), topic="t", max_bytes=1_000)
     assert {*names, *(name for name, _ in diverted.headers())} == {
         name for name in code_in(page("messages.md")) if name.startswith("dead-letter-")
