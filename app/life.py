@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import broker, wiring
+from app import broker, postgres, wiring
 from app.settings import Settings
 from app.wiring import Kind, Part
 from db.database import Database
@@ -82,9 +82,11 @@ async def run(settings: Settings, kind: Kind) -> None:
         kind: consumer, relay or all.
 
     Raises:
+        app.postgres.RefusedError: PostgreSQL will not have us.
         app.broker.TopicError: the topics do not fit.
         aiokafka.errors.KafkaConnectionError: no broker can be reached.
     """
+    await postgres.check_database(settings, kind)
     await broker.check_topics(settings)
     calm_collector()
     async with wiring.open_process(settings, kind) as process, wiring.open_database(settings, pool_size=1) as database:

@@ -7,9 +7,8 @@ from typing import Final, Literal, get_args
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
-from app.options import kafka_rules
+from app.options import database_rules, kafka_rules
 from app.options.consumer import ConsumerOptions
 from app.options.contract import ContractOptions
 from app.options.database import DatabaseOptions
@@ -74,11 +73,7 @@ class Settings(
         Raises:
             SettingsError: a rule between two settings is broken.
         """
-        try:
-            make_url(self.database_url)
-        except ArgumentError:
-            raise SettingsError(f"{variable('database_url')}: is not a database URL") from None
-        faults = [*kafka_rules.faults(self)]
+        faults = [*database_rules.faults(self), *kafka_rules.faults(self)]
         if faults:
             raise SettingsError("; ".join(faults))
         if self.heartbeat_seconds > self.session_seconds / 3:
@@ -114,7 +109,7 @@ def masked(field: str, value: object) -> str:
     """Give a setting as it may be shown: secrets as `***`, a URL without its password, what is absent as nothing."""
     if isinstance(value, SecretStr):
         return MASK
-    if field == "database_url":
+    if field in {"database_url", "database_direct_url"} and value is not None:
         return make_url(str(value)).render_as_string(hide_password=True)
     return as_text(value)
 

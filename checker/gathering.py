@@ -1,7 +1,7 @@
 """Gathers the evidence of a run with clients of its own."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from checker.evidence import Evidence
@@ -9,6 +9,7 @@ from checker.history import Attempt
 from checker.tables import read_tables
 from checker.topics import read_topics
 from db.database import Database
+from db.tls import DatabaseTls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class Scene:
 
     Args:
         database_url: its database, which holds nothing else.
+        tls: how that is spoken to.
         kafka: arguments for the Kafka client, such as `bootstrap_servers`.
         group: the consumer group whose checkpoints count.
         commands, events, outcomes, dead_letters: full names of its topics.
@@ -24,6 +26,7 @@ class Scene:
     """
 
     database_url: str
+    tls: DatabaseTls = field(default_factory=DatabaseTls)
     kafka: Mapping[str, Any]
     group: str
     commands: str
@@ -43,7 +46,7 @@ async def gather(scene: Scene, history: Sequence[Attempt]) -> Evidence:
     Raises:
         checker.topics.UnfinishedReadError: a topic could not be read to its end.
     """
-    database = Database(url=scene.database_url, application_name="agent-squad-checker", pool_size=1)
+    database = Database(url=scene.database_url, tls=scene.tls, application_name="agent-squad-checker", pool_size=1)
     try:
         tables = await read_tables(database.engine, group=scene.group, commands_topic=scene.commands)
     finally:

@@ -9,7 +9,9 @@ from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session, sessionmaker
 
+from db import pooling
 from db.errors import UnreachableError
+from db.tls import DatabaseTls
 
 
 class Database:
@@ -25,6 +27,9 @@ class Database:
             those names.
         tcp_user_timeout_seconds: after how long without acknowledgement the server gives up an unplugged client.
         connection_check_interval_seconds: how often the server looks, during a statement, whether its client is gone.
+        tls: how it is spoken to.
+        pooled: whether the address is a PgBouncer's in transaction mode (`db.pooling`). If not, a connection through a
+            pooler is refused: it would not have the timeouts, and hide a crash of the server.
     """
 
     def __init__(
@@ -40,10 +45,14 @@ class Database:
         idle_in_transaction_timeout_seconds: float = 30,
         tcp_user_timeout_seconds: float = 30,
         connection_check_interval_seconds: float = 5,
+        tls: DatabaseTls | None = None,
+        pooled: bool = False,
     ) -> None:
         self.url = make_url(url).set(drivername="postgresql+asyncpg")
         self._pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": pool_timeout_seconds}
         self._connect_timeout_seconds = connect_timeout_seconds
+        self._tls = tls or DatabaseTls()
+        self._pooled = pooled
         milliseconds = {
             "statement_timeout": statement_timeout_seconds,
             "lock_timeout": lock_timeout_seconds,
@@ -60,13 +69,20 @@ class Database:
 
         Its errors and logs never tell parameters: they may be personal.
         """
-        return create_async_engine(
-            self.url,
-            isolation_level="READ COMMITTED",
-            hide_parameters=True,
-            connect_args={"server_settings": self._server_settings, "timeout": self._connect_timeout_seconds},
-            **self._pool,
+        arguments: dict[str, Any] = {"timeout": self._connect_timeout_seconds, "ssl": self._tls.for_asyncpg()}
+        if self._pooled:
+            name = {"application_name": self._server_settings["application_name"]}
+            arguments |= pooling.UNCACHED | {"server_settings": name}
+        else:
+            arguments["server_settings"] = self._server_settings
+        engine = create_async_engine(
+            self.url, isolation_level="READ COMMITTED", hide_parameters=True, connect_args=arguments, **self._pool
         )
+        if self._pooled:
+            pooling.set_for_each_transaction(engine, self._server_settings)
+        else:
+            pooling.refuse_poolers(engine)
+        return engine
 
     @cached_property
     def sessions(self) -> async_sessionmaker[AsyncSession]:
@@ -75,9 +91,16 @@ class Database:
 
     @cached_property
     def sync_engine(self) -> Engine:
-        """The synchronous engine, for scripts (needs the extra `sync`)."""
+        """The synchronous engine, for scripts (needs the extra `sync`).
+
+        Raises:
+            db.pooling.PoolerError: there is none behind a pooler.
+        """
+        if self._pooled:
+            raise pooling.PoolerError("synchronous sessions are not made for a pooler in transaction mode")
         options = " ".join(f"-c {name}={value}" for name, value in self._server_settings.items())
         arguments: dict[str, Any] = {"options": options, "connect_timeout": round(self._connect_timeout_seconds)}
+        arguments |= self._tls.for_psycopg()
         url = self.url.set(drivername="postgresql+psycopg")
         return create_engine(url, connect_args=arguments, hide_parameters=True, **self._pool)
 

@@ -50,7 +50,10 @@ def run(connection: Connection) -> None:
 
 async def connect_and_run() -> None:
     """Open the one connection that the run needs, and close it."""
-    engine = create_async_engine(context.config.attributes["url"], poolclass=NullPool)
+    attributes = context.config.attributes
+    engine = create_async_engine(
+        attributes["url"], poolclass=NullPool, connect_args=attributes.get("connect_arguments", {})
+    )
     try:
         async with engine.connect() as connection:
             await connection.run_sync(run)

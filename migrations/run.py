@@ -1,32 +1,38 @@
 """Run migrations from a program: no ini file, the address is an argument."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, make_url
 
+NO_ARGUMENTS: Final[Mapping[str, Any]] = {}
 
-def build_config(url: str | URL) -> Config:
+
+def build_config(url: str | URL, *, connect_arguments: Mapping[str, Any] = NO_ARGUMENTS) -> Config:
     """Build Alembic's configuration for a database.
 
     Args:
         url: `postgresql+asyncpg://…`.
+        connect_arguments: further arguments of the driver, such as `ssl`.
     """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     config.attributes["url"] = make_url(url)
+    config.attributes["connect_arguments"] = dict(connect_arguments)
     return config
 
 
-def upgrade(url: str | URL, revision: str = "head") -> None:
+def upgrade(url: str | URL, revision: str = "head", *, connect_arguments: Mapping[str, Any] = NO_ARGUMENTS) -> None:
     """Bring the schema to a revision; does nothing when it is there already. Two at once wait for each other.
 
     Runs an event loop of its own, so call it from a thread when one is running.
     """
-    command.upgrade(build_config(url), revision)
+    command.upgrade(build_config(url, connect_arguments=connect_arguments), revision)
 
 
 def downgrade(url: str | URL, revision: str) -> None:

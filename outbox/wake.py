@@ -5,6 +5,7 @@ import logging
 from typing import Any, Final
 from weakref import WeakSet
 
+from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -16,9 +17,9 @@ CHANNEL: Final = "outbox"
 
 logger = logging.getLogger("squad.relay")
 
-_NOTIFY: Final = text("SELECT pg_notify(:channel, '')")
+_NOTIFY: Final = f"NOTIFY {CHANNEL}"
 _CHECK: Final = text("SELECT 1")
-_FAILURES: Final = (SQLAlchemyError, OSError)
+_FAILURES: Final = (SQLAlchemyError, PostgresError, InterfaceError, OSError)
 
 
 class Wake:
@@ -80,10 +81,12 @@ class Notifier:
         while not self._stopped.is_set():
             try:
                 async with own_connection(self._database) as connection:
+                    # By the driver's simple protocol: one round trip, and possible behind a pooler too.
+                    driver: Any = (await connection.get_raw_connection()).driver_connection
                     while not self._stopped.is_set():
                         await self._asked.wait()
                         self._asked.clear()
-                        await connection.execute(_NOTIFY, {"channel": CHANNEL})
+                        await driver.execute(_NOTIFY)
                         waits = jittered_seconds()
                         await wait_for(self._stopped, self._pause_seconds)
             except _FAILURES as error:

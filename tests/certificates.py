@@ -26,5 +26,6 @@ def write_certificate(authority: trustme.CA, directory: Path, *names: str, passw
         serialization.BestAvailableEncryption(password.encode()) if password else serialization.NoEncryption(),
     )
     path = directory / f"{names[0]}.pem"
+    path.touch(mode=0o600)  # libpq takes no key that others may read
     path.write_bytes(b"".join([text, *(pem.bytes() for pem in issued.cert_chain_pems)]))
     return path

@@ -5,11 +5,12 @@ from typing import Final
 from app.broker import UNREACHABLE, KafkaError, TopicError
 from app.checkpoints import AcceptError
 from app.commands import InputError
+from app.postgres import RefusedError, why_refused
 from app.settings import SettingsError, variable
 from consumers.adoption import NoCheckpointError
 from consumers.failures import HalfDeployedError
 from consumers.inbox import NoFloorError
-from db.errors import Failure, classify, sqlstate
+from db.errors import Failure, classify
 from outbox.errors import RelayError
 from stack.errors import StackError
 
@@ -31,8 +32,13 @@ def explain(error: BaseException) -> tuple[str, int] | None:
         return f"cannot reach Kafka ({variable('kafka_bootstrap_servers')}): {error}", EXIT_UNREACHABLE
     if isinstance(error, KafkaError):
         return f"Kafka: {type(error).__name__}: {error}", EXIT_FAILED
+    if isinstance(error, RefusedError):
+        return f"cannot use PostgreSQL: {error}", EXIT_UNREACHABLE
+    why = why_refused(error)
+    if why is not None:
+        return f"cannot use PostgreSQL: {why}", EXIT_UNREACHABLE
     failure = classify(error)
-    if failure is Failure.TRANSIENT or (sqlstate(error) or "").startswith(("28", "3D")):
+    if failure is Failure.TRANSIENT:
         return f"cannot reach PostgreSQL ({variable('database_url')}): {_first_line(error)}", EXIT_UNREACHABLE
     if failure is Failure.HALF_DEPLOYED:
         return f"schema or rights do not fit this release (`squad migrate`?): {_first_line(error)}", EXIT_FAILED

@@ -9,12 +9,13 @@ from sqlalchemy import make_url, text
 
 import stack
 from app import broker, wiring
+from app.options import database_rules
 from app.settings import Settings, as_text, variable
 from checker.gathering import Scene
-from db.database import Database
 
 OWN_SETTINGS = (
-    *("database_url", "kafka_bootstrap_servers", "topic_prefix", "consumer_group"),
+    *("database_url", "database_pooler", "database_direct_url"),
+    *("kafka_bootstrap_servers", "topic_prefix", "consumer_group"),
     *("topic_partitions", "accept_producer_time"),
 )
 """What tells one ground from another; processes on it need these in their environment."""
@@ -29,7 +30,11 @@ def open_ground(settings: Settings, servers: stack.Stack) -> Iterator[Settings]:
         servers: that are to have another database and other topics.
     """
     name, database_url = f"demo_{uuid4().hex[:12]}", servers.database_url
-    own = settings.model_copy(
+    # Straight to the server: what the demo shows is no pooler.
+    server = settings.model_copy(
+        update={"database_url": database_url, "database_pooler": "none", "database_direct_url": None}
+    )
+    own = server.model_copy(
         update={
             **needs_of(servers),
             "database_url": make_url(database_url).set(database=name).render_as_string(hide_password=False),
@@ -37,13 +42,13 @@ def open_ground(settings: Settings, servers: stack.Stack) -> Iterator[Settings]:
             "consumer_group": name,
         }
     )
-    asyncio.run(_administer(database_url, f"CREATE DATABASE {name}"))
+    asyncio.run(_administer(server, f"CREATE DATABASE {name}"))
     try:
         prepare(own)
         yield own
     finally:
         asyncio.run(broker.delete_topics(own))
-        asyncio.run(_administer(database_url, f"DROP DATABASE {name} WITH (FORCE)"))
+        asyncio.run(_administer(server, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 def needs_of(servers: stack.Stack) -> dict[str, object]:
@@ -74,7 +79,8 @@ def environment_of(settings: Settings) -> dict[str, str]:
 def scene_of(settings: Settings) -> Scene:
     """Say to the checker where a run on this ground leaves its traces."""
     return Scene(
-        database_url=settings.database_url,
+        database_url=database_rules.address(settings).render_as_string(hide_password=False),
+        tls=database_rules.tls(settings),
         kafka=broker.client_arguments(settings),
         group=settings.consumer_group,
         commands=settings.topic("commands"),
@@ -85,11 +91,7 @@ def scene_of(settings: Settings) -> Scene:
     )
 
 
-async def _administer(url: str, statement: str) -> None:
-    database = Database(url=url, application_name="agent-squad-demo", pool_size=1)
-    try:
-        async with database.engine.connect() as connection:
-            alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
-            await alone.execute(text(statement))
-    finally:
-        await database.close()
+async def _administer(settings: Settings, statement: str) -> None:
+    async with wiring.open_database(settings, pool_size=1) as database, database.engine.connect() as connection:
+        alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await alone.execute(text(statement))

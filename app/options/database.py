@@ -1,16 +1,44 @@
-"""Where PostgreSQL is, and its timeouts."""
+"""Where PostgreSQL is, how it is spoken to, and its timeouts."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
 
+from app.options.values import File, Secret, Text
+from db.tls import TlsMode
+
 
 class DatabaseOptions(BaseModel):
-    """Where PostgreSQL is, and its timeouts."""
+    """Where PostgreSQL is, how it is spoken to, and its timeouts."""
 
     database_url: Annotated[
         str, Field(description="PostgreSQL, as `postgresql+asyncpg://user:password@host:port/database`.")
     ] = "postgresql+asyncpg://squad@127.0.0.1:5432/squad"
+    database_password_file: Annotated[
+        File, Field(description="Its password, from a file, where the address has none.")
+    ] = None
+    database_ssl_mode: Annotated[
+        TlsMode,
+        Field(description="As libpq has it: `disable`, `prefer`, `require`, `verify-ca` or `verify-full`."),
+    ] = "prefer"
+    database_ssl_ca_file: Annotated[
+        File, Field(description="Authorities that sign the server's certificate, PEM; empty: the system's.")
+    ] = None
+    database_ssl_certificate_file: Annotated[
+        File, Field(description="Our certificate with its chain, PEM, where the server asks for one.")
+    ] = None
+    database_ssl_key_file: Annotated[
+        File, Field(description="Its key, PEM; empty: it is in the certificate's file.")
+    ] = None
+    database_ssl_key_password: Annotated[Secret, Field(description="Of that key.")] = None
+    database_ssl_key_password_file: Annotated[File, Field(description="The same, from a file.")] = None
+    database_pooler: Annotated[
+        Literal["none", "pgbouncer-transaction"],
+        Field(description="What the address leads to: PostgreSQL itself, or PgBouncer with `pool_mode=transaction`."),
+    ] = "none"
+    database_direct_url: Annotated[
+        Text, Field(description="PostgreSQL itself, for relay and migrations, where the other address is a pooler's.")
+    ] = None
     database_pool_size: Annotated[
         PositiveInt,
         Field(description="Connections of a consumer's lanes at most; relays, upkeep and heartbeat have more."),

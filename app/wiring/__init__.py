@@ -45,7 +45,9 @@ async def open_process(settings: Settings, kind: Kind) -> AsyncIterator[Process]
     async with AsyncExitStack() as resources:
         database = await resources.enter_async_context(open_database(settings))
         # Connections that the lanes cannot take: a relay that waits for one would lose its lease.
-        own = await resources.enter_async_context(open_database(settings, pool_size=count_relay_connections(settings)))
+        own = await resources.enter_async_context(
+            open_database(settings, pool_size=count_relay_connections(settings), direct=kind != "consumer")
+        )
         upkeep = await resources.enter_async_context(open_database(settings, pool_size=UPKEEP_CONNECTIONS))
         process, wake = Process(), Wake()
         match kind:

@@ -3,21 +3,30 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.settings import Settings
+from sqlalchemy import URL
+
+from app.options import database_rules
+from app.settings import Settings, SettingsError, variable
 from db.database import Database
 from migrations import run as migrations
 from outbox.partitions import Partitions
 
 
-def build_database(settings: Settings, *, pool_size: int | None = None) -> Database:
+def build_database(settings: Settings, *, pool_size: int | None = None, direct: bool = False) -> Database:
     """Build the database's object; nothing connects yet.
 
     Args:
         settings: where it is, and its timeouts.
         pool_size: connections at most, in place of the setting.
+        direct: whether it must be PostgreSQL itself, not a pooler.
+
+    Raises:
+        SettingsError: there is no address of PostgreSQL itself.
     """
     return Database(
-        url=settings.database_url,
+        url=_address(settings, direct=direct),
+        tls=database_rules.tls(settings),
+        pooled=settings.database_pooler != "none" and not direct,
         pool_size=pool_size or settings.database_pool_size,
         connect_timeout_seconds=settings.database_connect_timeout_seconds,
         statement_timeout_seconds=settings.statement_timeout_seconds,
@@ -29,9 +38,11 @@ def build_database(settings: Settings, *, pool_size: int | None = None) -> Datab
 
 
 @asynccontextmanager
-async def open_database(settings: Settings, *, pool_size: int | None = None) -> AsyncIterator[Database]:
-    """Give the database, closed at the end."""
-    database = build_database(settings, pool_size=pool_size)
+async def open_database(
+    settings: Settings, *, pool_size: int | None = None, direct: bool = False
+) -> AsyncIterator[Database]:
+    """Give the database of `build_database`, closed at the end."""
+    database = build_database(settings, pool_size=pool_size, direct=direct)
     try:
         yield database
     finally:
@@ -40,10 +51,20 @@ async def open_database(settings: Settings, *, pool_size: int | None = None) -> 
 
 def migrate(settings: Settings) -> None:
     """Bring the schema up to this release."""
-    migrations.upgrade(settings.database_url)
+    arguments = {"ssl": database_rules.tls(settings).for_asyncpg()}
+    migrations.upgrade(_address(settings, direct=True), connect_arguments=arguments)
 
 
 async def make_partitions(settings: Settings) -> None:
     """Make the outbox's partitions for today and the coming days."""
-    async with open_database(settings) as database:
+    async with open_database(settings, direct=True) as database:
         await Partitions(database=database).maintain_once()
+
+
+def _address(settings: Settings, *, direct: bool) -> URL:
+    if direct and settings.database_pooler != "none" and settings.database_direct_url is None:
+        raise SettingsError(
+            f"{variable('database_direct_url')}: is needed by relay and migrations with"
+            f" {variable('database_pooler')}={settings.database_pooler}"
+        )
+    return database_rules.address(settings, direct=direct)
