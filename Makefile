@@ -46,7 +46,7 @@ format: setup  ## Bring the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup  ## Run the benchmarks (BENCH_ARGS=… are their options)
+bench: setup  ## Run a benchmark (BENCH_ARGS=--list shows all; a name and options run another)
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
 requirements:  ## Pin the dependencies anew, with hashes; versions stay unless pyproject.toml refuses them
@@ -55,6 +55,8 @@ requirements:  ## Pin the dependencies anew, with hashes; versions stay unless p
 	$(COMPILE) pyproject.toml -o requirements/runtime.txt
 	$(COMPILE) pyproject.toml --all-extras --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	printf 'hatchling\n' | $(COMPILE) - -c requirements/dev.txt -o requirements/build.txt
+	for wanted in bench/peers/*/requirements.in; do \
+	  $(COMPILE) $$wanted -c requirements/runtime.txt -o $${wanted%.in}.txt || exit 1; done
 
 $(VENV)/.installed: pyproject.toml requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \

@@ -1,5 +1,6 @@
 """Filling tables by the server itself: rows that look like those of years, made in seconds."""
 
+import asyncio
 import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -92,11 +93,19 @@ async def add_published(database: Database, *, topic: str, number: int, days: in
         days: in how many partitions.
     """
     now = datetime.now(UTC)
+    both = asyncio.Semaphore(2)
+
+    async def fill_day(ago: int) -> None:
+        share, first = number // days + (ago <= number % days), first_position((now - timedelta(days=ago)).date())
+        async with both:
+            await fill(database, FILL_FROM, topic=topic, number=share, keys=10_000, first=first)
+
     for ago in range(days, 0, -1):
         day = now - timedelta(days=ago)
         await Partitions(database=database, days_ahead=0, now=lambda day=day: day).maintain_once()  # type: ignore[misc]
-        share = number // days + (ago <= number % days)
-        await fill(database, FILL_FROM, topic=topic, number=share, keys=10_000, first=first_position(day.date()))
+    async with asyncio.TaskGroup() as group:
+        for ago in range(days, 0, -1):
+            group.create_task(fill_day(ago))
     await see_all(database)
 
 

@@ -181,7 +181,8 @@ async def measure(stack: Stack, sizes: Sizes, seed: int) -> dict[str, Any]:
             for name, curve in group.items():
                 await note(name, unit, curve(place))
     await note("partitions assigned", "command", by_partitions(stack, sizes))
-    return {"curves": curves}
+    load = {"bytes a body of the events": filling.BODY_BYTES, "commands": "each creates a project"}
+    return {"load": load, "curves": curves}
 
 
 def _line(points: list[dict[str, Any]]) -> str:

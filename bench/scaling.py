@@ -36,7 +36,7 @@ READING: Final = text(
 class Sizes:
     """How much is measured: commands that all processes of a group share, rounds."""
 
-    commands: int = 60_000
+    commands: int = 50_000
     rounds: int = 5
 
 

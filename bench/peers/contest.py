@@ -39,8 +39,8 @@ class Sizes:
     """How much is measured: our commands, FastStream's of them, rows that each relay publishes, rounds."""
 
     commands: int = 40_000
-    faststream_commands: int = 1_500
-    relayed_rows: int = 40_000
+    faststream_commands: int = 1_000
+    relayed_rows: int = 30_000
     rounds: int = 5
 
 
