@@ -30,6 +30,12 @@ TABLES: Final = text(
     """
 )
 
+HELD_BACK: Final = text("SELECT age(backend_xmin) FROM pg_stat_activity WHERE pid = :pid")
+
+
+class NotHeldError(Exception):
+    """The transaction that was to hold the horizon did not: what was measured means nothing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
@@ -66,20 +72,25 @@ async def measure(stack: Stack, sizes: Sizes, seed: int) -> dict[str, Any]:
         await _drain(place, sizes)  # fills caches, prepares statements
         without = [await _drain(place, sizes) for _ in range(sizes.drains)]
         before = await _tables(database)
-        held = await _hold(place, sizes)
+        held, transactions = await _hold(place, sizes)
         after = await _tables(database)
         again = [await _drain(place, sizes) for _ in range(sizes.drains)]
     load = {"bytes a body": filling.BODY_BYTES, "keys": 10_000, "key skew": "none"}
-    return {"load": load, "without": without, "held": held, "again": again, "before": before, "after": after}
+    rates = {"without": without, "held": held, "again": again}
+    return {"load": load, **rates, "held_transactions": transactions, "before": before, "after": after}
 
 
-async def _hold(place: Place, sizes: Sizes) -> list[float]:
-    """Give the rates of the drains while the horizon is held."""
+async def _hold(place: Place, sizes: Sizes) -> tuple[list[float], int]:
+    """Give the rates of the drains while the horizon is held, and how many transactions it was held back by.
+
+    Raises:
+        NotHeldError: it was not held to the end.
+    """
     async with place.database.engine.connect() as holder:
         await holder.execute(text("SET idle_in_transaction_session_timeout = 0"))
         await holder.commit()
         await holder.execution_options(isolation_level="REPEATABLE READ")
-        await holder.execute(text("SELECT count(*) FROM relay_cursors"))
+        pid = await holder.scalar(text("SELECT pg_backend_pid() FROM relay_cursors"))
         ends, rates = perf_counter() + sizes.minutes * 60, []
         while perf_counter() < ends:
             await _load(place, sizes, min(perf_counter() + sizes.seconds_between, ends))
@@ -87,8 +98,12 @@ async def _hold(place: Place, sizes: Sizes) -> list[float]:
             print(f"{max(0, ends - perf_counter()):.0f} s left, {rates[-1]:,.0f}/s", flush=True)
         # As many as before, now that it was held for so long.
         rates += [await _drain(place, sizes) for _ in range(sizes.drains)]
+        async with place.database.sessions() as session:
+            transactions = await session.scalar(HELD_BACK, {"pid": pid})
+        if transactions is None:
+            raise NotHeldError
         await holder.rollback()
-    return rates
+    return rates, int(transactions)
 
 
 async def _load(place: Place, sizes: Sizes, until: float) -> None:
@@ -141,7 +156,8 @@ def details(results: dict[str, Any]) -> str:
     table = report.as_table(("table", "dead rows before", "at the end", "size before", "at the end"), lines)
     rates = ", ".join(f"{each:,.0f}" for each in results["held"])
     again = median(results["again"])
-    return f"{table}\n\nEvents/s while it was held: {rates}. Afterwards: {again:,.0f} (median)."
+    held = f"It was held back by {results['held_transactions']:,} transactions."
+    return f"{table}\n\n{held} Events/s meanwhile: {rates}. Afterwards: {again:,.0f} (median)."
 
 
 PROGRAM: Final = Program(
