@@ -19,10 +19,12 @@ from typing import Protocol
 
 from consumers.checkpoints import FencedError
 from consumers.inbox import RivalError
-from consumers.records import Batch, Partition, partition_of
+from consumers.records import Batch, Partition, Record, partition_of
 from db.describing import describe, trace
 from db.errors import Failure, classify
 from db.waiting import jittered_seconds, wait_for
+from messages import codec
+from messages.refusals import RefusedError
 
 logger = logging.getLogger("squad.consumer")
 
@@ -139,11 +141,9 @@ class Settler:
     def _stop(self, batch: Batch, error: Exception) -> frozenset[Partition]:
         [record] = batch.records
         partition = partition_of(record)
-        names = dict(record.headers)
         self._source.stop_partition(
             partition,
-            f"the record at offset {record.offset} (type {_text(names.get('ce_type'))}, id {_text(names.get('ce_id'))})"
-            f" cannot be applied: {describe(error)}",
+            f"the record at offset {record.offset} ({_name(record)}) cannot be applied: {describe(error)}",
             batch.begins[partition],
         )
         # Its message could tell what is in the record, and that may be personal.
@@ -151,5 +151,10 @@ class Settler:
         return frozenset({partition})
 
 
-def _text(header: bytes | None) -> str:
-    return "unknown" if header is None else header.decode(errors="replace")
+def _name(record: Record) -> str:
+    """Say which command a record is, by its attributes; they are not personal."""
+    try:
+        envelope, _, _ = codec.read(record.headers, record.value, codec.Limits())
+    except RefusedError:
+        return "type unknown, id unknown"
+    return f"type {envelope.type}, id {envelope.id}"

@@ -48,10 +48,10 @@ def read_event(content_type: str, value: bytes | None) -> tuple[dict[str, str], 
     _check_format(content_type)
     try:
         members = _read_members((value or b"").decode())
+        data = members.pop("data", None)
+        attributes = {name: _read_attribute(name, text) for name, text in members.items() if text != "null"}
     except (ValueError, RecursionError) as error:
         raise RefusedError(Reason.UNREADABLE, f"the value is no event in JSON: {_plainly(error)}") from None
-    data = members.pop("data", None)
-    attributes = {name: _read_attribute(name, text) for name, text in members.items() if text != "null"}
     encoded = attributes.pop("data_base64", None)
     content = attributes.pop("datacontenttype", None)
     if encoded is None:

@@ -16,7 +16,7 @@ from checker.gathering import Scene
 OWN_SETTINGS = (
     *("database_url", "database_pooler", "database_direct_url"),
     *("kafka_bootstrap_servers", "topic_prefix", "consumer_group"),
-    *("topic_partitions", "accept_producer_time"),
+    *("topic_partitions", "accept_producer_time", "command_sources", "reply_topics"),
 )
 """What tells one ground from another; processes on it need these in their environment."""
 
@@ -34,14 +34,7 @@ def open_ground(settings: Settings, servers: stack.Stack) -> Iterator[Settings]:
     server = settings.model_copy(
         update={"database_url": database_url, "database_pooler": "none", "database_direct_url": None}
     )
-    own = server.model_copy(
-        update={
-            **needs_of(servers),
-            "database_url": make_url(database_url).set(database=name).render_as_string(hide_password=False),
-            "topic_prefix": f"{name}.",
-            "consumer_group": name,
-        }
-    )
+    own = settings_of(server, servers, name)
     asyncio.run(_administer(server, f"CREATE DATABASE {name}"))
     try:
         prepare(own)
@@ -49,6 +42,24 @@ def open_ground(settings: Settings, servers: stack.Stack) -> Iterator[Settings]:
     finally:
         asyncio.run(broker.delete_topics(own))
         asyncio.run(_administer(server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def settings_of(settings: Settings, servers: stack.Stack, name: str) -> Settings:
+    """Give settings that touch nothing but what has this name.
+
+    Topics to reply to are full names of other people's, and would be removed with the ground; the demo's sources are
+    its own.
+    """
+    return settings.model_copy(
+        update={
+            **needs_of(servers),
+            "database_url": make_url(servers.database_url).set(database=name).render_as_string(hide_password=False),
+            "topic_prefix": f"{name}.",
+            "consumer_group": name,
+            "command_sources": (),
+            "reply_topics": (),
+        }
+    )
 
 
 def needs_of(servers: stack.Stack) -> dict[str, object]:

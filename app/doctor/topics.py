@@ -38,7 +38,9 @@ def check_topics(facts: ClusterFacts, settings: Settings) -> Iterator[Finding]:
             yield failed(name, "is missing, or may not be seen", "`squad topics create` makes it; or grant Describe")
             continue
         shown = f"{topic.partitions} partitions, {topic.copies} copies"
-        faults = [*_copies_faults(topic, facts.brokers), *_partition_faults(topic, settings)]
+        faults = [*_copies_faults(topic, facts.brokers)]
+        if plan.name not in settings.reply_topics:  # whose partitions are for those to choose who read there
+            faults += _partition_faults(topic, settings)
         if topic.configs:
             faults += _config_faults(plan, topic, settings)
         if not faults:

@@ -13,7 +13,7 @@ from domain.handlers import users
 from domain.tables import RULES, Rule
 from tests import making
 from tests.applying import Bench
-from tests.making import TOPIC, new_id, record
+from tests.making import TOPIC, new_id, record, structured
 
 POISON = "Poison"
 
@@ -75,6 +75,14 @@ async def test_culprit_is_found_and_its_partition_stopped_in_front_of_it(bench, 
     assert await bench.rows("SELECT count(*) FROM users") == [(place,)]
     assert await bench.rows("SELECT next_offset FROM checkpoints") == [(place,)]
     assert await bench.rows("SELECT count(*) FROM dead_letters") == [(0,)]
+
+
+async def test_culprit_is_named_in_structured_mode_too(bench, readers, poisonous):
+    culprit = structured(making.register_user(name=POISON), command_id="42")
+
+    await settler(bench.processor, readers).settle(await bench.batch([culprit]))
+
+    assert "offset 0 (type user.register.v1, id 42)" in readers.stopped[Partition(TOPIC, 0)]
 
 
 async def test_other_partitions_of_the_batch_go_on_past_the_culprit(bench, readers, poisonous):

@@ -2,14 +2,18 @@
 
 import json
 from base64 import b64encode
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from messages import codec
 from messages.codec import Limits
 from messages.refusals import Reason, RefusedError
+from messages.structured import _read_members
 from tests import making
 from tests.making import NOON, NOON_MICROSECONDS, SOURCE, new_id
 
@@ -177,6 +181,41 @@ def test_value_that_is_no_json_object_is_unreadable_and_never_quoted(value):
 
     assert refused.reason is Reason.UNREADABLE
     assert "ada@example.org" not in refused.detail
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = st.sampled_from([*json.loads(event()), "ext"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from([*json.loads(event()), "ext"]), JSON_VALUES), st.binary(max_size=3), st.integers()
+)
+def test_whatever_the_value_is_it_is_read_or_refused(changes, noise, place):
+    value = json.dumps(json.loads(event()) | changes).encode()
+    cut = place % (len(value) + 1)
+    for each in (value, value[:cut], value[:cut] + noise + value[cut:]):
+        with suppress(RefusedError):
+            read(each)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.dictionaries(st.from_regex(r"[a-z0-9]{1,20}", fullmatch=True), JSON_VALUES), st.booleans())
+def test_members_are_those_that_json_has(members, spaced):
+    text = json.dumps(members, indent="\t" if spaced else None, ensure_ascii=not spaced)
+    if members:
+        assert json.dumps({name: json.loads(each) for name, each in _read_members(text).items()}) == json.dumps(members)
+
+
+@pytest.mark.parametrize("depth", [900, 960, 980, 990, 1000, 2000])
+def test_attribute_nested_as_deep_as_python_goes_is_refused(depth):
+    nested = event(data=None)[:-1].rstrip(b"\n} ") + b', "x": ' + b"[" * depth + b"]" * depth + b"}"
+
+    assert refusal(nested, limits=Limits(json_depth=10**6)).reason is Reason.UNREADABLE
 
 
 def test_data_without_a_content_type_is_json():
