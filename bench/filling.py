@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Integer, Text, TextClause, bindparam, text
 
 from db.database import Database
-from outbox.partitions import Partitions, first_position
+from outbox.days import first_position
+from outbox.partitions import Partitions
 
 COLUMNS: Final = """
     recorded_at, time, sequence, slot, event_id, topic, key, type, source, correlation_id, causation_id, dataschema,

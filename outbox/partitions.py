@@ -17,12 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.database import Database
 from db.errors import Failure, classify
 from db.waiting import wait_for
+from outbox.days import LOCK, first_position, partition_name
+from outbox.retention import Retention
 
-POSITIONS_PER_DAY: Final = 10**10
-
-_EPOCH: Final = date(1970, 1, 1)
-LOCK: Final = 0x6F7574626F780001
-"""The number of maintenance's advisory lock: "outbox" in ASCII, then 1."""
 _NEAR_END: Final = 10**6
 """So close below the target the sequence runs into it by itself: rivals could pass it between check and jump."""
 
@@ -40,16 +37,6 @@ _JUMP: Final = text(
 ).bindparams(bindparam("target", type_=BigInteger), bindparam("near_end", type_=BigInteger))
 
 
-def first_position(day: date) -> int:
-    """Give the lowest position of a day (UTC)."""
-    return (day - _EPOCH).days * POSITIONS_PER_DAY
-
-
-def partition_name(day: date) -> str:
-    """Give the name of a day's table, such as `outbox_d20260131`."""
-    return f"outbox_d{day:%Y%m%d}"
-
-
 class Partitions:
     """Keeps a table ready for today and the coming days, and the sequence in today's range.
 
@@ -60,6 +47,7 @@ class Partitions:
         days_ahead: how many days after today have a table.
         lock_timeout_seconds: how long a statement may wait for a lock; it is tried again at the next pass, so that no
             writer ever queues behind it for longer.
+        retention: retires old partitions; without it none is.
         interval_seconds: between two passes.
         now: gives the time, with its offset.
     """
@@ -70,12 +58,14 @@ class Partitions:
         database: Database,
         days_ahead: int = 3,
         lock_timeout_seconds: float = 1,
+        retention: Retention | None = None,
         interval_seconds: float = 60,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._days_ahead = days_ahead
         self._lock_timeout_milliseconds = str(round(lock_timeout_seconds * 1000))
+        self._retention = retention
         self._interval_seconds = interval_seconds
         self._now = now
         self._stopped = asyncio.Event()
@@ -100,7 +90,7 @@ class Partitions:
         self._stopped.set()
 
     async def maintain_once(self) -> bool:
-        """Make the missing tables, then put the sequence into today's range.
+        """Make the missing tables, put the sequence into today's range, then retire what is old.
 
         Returns:
             False when another process was at it and this one did nothing.
@@ -117,6 +107,8 @@ class Partitions:
             if not await self._lock(connection):
                 return False
             await self._jump(connection, today)
+        if self._retention is not None:
+            await self._retention.retire_once()
         return True
 
     async def _lock(self, connection: AsyncConnection) -> bool:

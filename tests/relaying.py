@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.database import Database
 from outbox.append import Outbox, row
+from outbox.days import first_position
 from outbox.lease import Lease, relay_lease
-from outbox.partitions import first_position
 from outbox.refused import Refused, behind
 from outbox.relay import Relay
 from outbox.settling import Publisher, RefusalPolicy

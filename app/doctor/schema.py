@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.doctor.finding import Finding, failed, passed, warned
 from app.settings import Settings
 from migrations import run as migrations
-from outbox.partitions import POSITIONS_PER_DAY, first_position, partition_name
+from outbox.days import POSITIONS_PER_DAY, first_position, partition_name
 
 _REVISION: Final = text("SELECT version_num FROM alembic_version")
 _HAS_REVISION: Final = text("SELECT to_regclass('alembic_version') IS NOT NULL")

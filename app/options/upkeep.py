@@ -19,6 +19,13 @@ class UpkeepOptions(BaseModel):
     inbox_keep_days: Annotated[
         PositiveInt, Field(description="How long the inbox remembers a decided command, at least.")
     ] = 30
+    outbox_keep_days: Annotated[
+        PositiveInt, Field(description="Whole days for which published rows stay in the outbox.")
+    ] = 14
+    outbox_drop_delay_seconds: Annotated[
+        PositiveFloat,
+        Field(description="How long a partition that was detached from the outbox stays in the database."),
+    ] = 86400
     inbox_prune_max_rows: Annotated[
         PositiveInt, Field(description="Inbox rows that are deleted by one transaction at most.")
     ] = 1000

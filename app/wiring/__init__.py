@@ -15,7 +15,7 @@ from app.wiring.consumer import (
 )
 from app.wiring.databases import build_database, make_partitions, migrate, open_database
 from app.wiring.parts import Kind, Part, Process
-from app.wiring.relay import add_relays, count_relay_connections
+from app.wiring.relay import add_relays, build_retention, count_relay_connections
 from outbox.wake import Notifier, Wake
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Process",
     "build_database",
     "build_processor",
+    "build_retention",
     "build_rule",
     "build_source",
     "build_topics",

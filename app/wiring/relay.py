@@ -12,6 +12,7 @@ from outbox.partitions import Partitions
 from outbox.publisher import KafkaPublisher
 from outbox.relay import Relay
 from outbox.relays import Relays
+from outbox.retention import Retention
 from outbox.settling import RefusalPolicy
 from outbox.wake import Listener, Wake
 
@@ -38,9 +39,20 @@ def add_relays(process: Process, settings: Settings, database: Database, wake: W
         interval_seconds=settings.lease_renew_seconds,
         count_processes=_count(settings, database),
     )
-    partitions = Partitions(database=database, days_ahead=settings.outbox_days_ahead)
+    retention = build_retention(settings, database)
+    partitions = Partitions(database=database, days_ahead=settings.outbox_days_ahead, retention=retention)
     process.parts.extend([relays, Listener(database=database, wake=wake), partitions])
+    process.describe["partitions_held_back"] = lambda: dict(retention.obstacles)
     process.describe["leads"] = lambda: relays.leading
+
+
+def build_retention(settings: Settings, database: Database) -> Retention:
+    """Build what retires old partitions of the outbox."""
+    return Retention(
+        database=database,
+        keep_days=settings.outbox_keep_days,
+        drop_delay_seconds=settings.outbox_drop_delay_seconds,
+    )
 
 
 def build_relay(settings: Settings, database: Database, shard: int, wake: Wake) -> Relay:

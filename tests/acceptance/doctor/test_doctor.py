@@ -23,7 +23,7 @@ from consumers.records import Partition
 from db.database import Database
 from db.processes import ProcessRow
 from migrations import run as migrations
-from outbox.partitions import first_position, partition_name
+from outbox.days import first_position, partition_name
 from stack.ports import find_free_port
 from tests.acceptance.conftest import eventually, running, send
 from tests.making import new_id, register_user

@@ -9,7 +9,8 @@ from sqlalchemy import text
 
 from db.database import Database
 from migrations import run as migrations
-from outbox.partitions import LOCK, Partitions, first_position, partition_name
+from outbox.days import LOCK, first_position, partition_name
+from outbox.partitions import Partitions
 from tests.relaying import Noted, execute, write_rows
 
 TODAY = datetime(2031, 3, 4, 0, 0, 1, tzinfo=UTC)

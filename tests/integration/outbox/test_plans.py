@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.database import Database
 from outbox import window
 from outbox.connection import own_connection
-from outbox.partitions import Partitions, first_position
+from outbox.days import first_position
+from outbox.partitions import Partitions
 
 FIRST = datetime(2031, 1, 1, tzinfo=UTC)
 LAST_DAY = first_position((FIRST + timedelta(days=29)).date())
