@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -13,11 +13,18 @@ from app import wiring
 from app.settings import Settings
 from bench import guide, limit_sql, processors, report
 from bench.draining import consume_to_end
-from bench.ground import Ground, fresh_database, reset_checkpoints
+from bench.ground import Ground, UnfitGroundError, fresh_database, reset_checkpoints
+
+MOSTLY: Final = 0.99
+"""Of the commands that are applied at least; a transfer to the owner who has it already is refused."""
 
 
 async def run_ours(ground: Ground, *, lanes: int) -> dict[str, Any]:
-    """Measure our consumer on a fresh database."""
+    """Measure our consumer on a fresh database.
+
+    Raises:
+        UnfitGroundError: it refused what was to be applied.
+    """
     async with fresh_database(ground) as copied:
         settings = copied.model_copy(update={"lanes": lanes})
         async with wiring.open_database(settings) as database:
@@ -25,6 +32,8 @@ async def run_ours(ground: Ground, *, lanes: int) -> dict[str, Any]:
             before = processors.spent_seconds()
             counts, phases, seconds = await consume_to_end(settings, database)
             after = processors.spent_seconds()
+    if counts["applied"] < MOSTLY * ground.commands:
+        raise UnfitGroundError(f"of {ground.commands} commands these became: {dict(counts)}")
     decided = counts["applied"] + sum(number for name, number in counts.items() if name.startswith("rejected"))
     return {
         "commands_per_second": decided / seconds,

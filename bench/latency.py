@@ -140,7 +140,14 @@ async def measure(stack: Stack, sizes: Sizes, seed: int) -> dict[str, Any]:
             async with open_load(settings, workload) as ours, open_load(bare, another) as least:
                 await ours.begin()
                 await least.begin()
-                return {"rounds": [await _round(ours, least, sizes) for _ in range(sizes.rounds)]}
+                rounds = [await _round(ours, least, sizes) for _ in range(sizes.rounds)]
+    load = {"commands": "each creates a task", "bytes a command": _mean_bytes(workload.steady(100)), "key skew": "none"}
+    return {"load": load, "rounds": rounds}
+
+
+def _mean_bytes(planned: Sequence[Planned]) -> int:
+    headers = sum(len(name) + len(content) for each in planned for name, content in each.headers)
+    return round((headers + sum(len(each.key) + len(each.value) for each in planned)) / len(planned))
 
 
 async def _send(settings: Settings, stage: Sequence[Planned]) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from bench import report
 from bench.program import Program
 from bench.programs import PROGRAMS
+from bench.report import Row
 
 README: Final = Path(__file__).parents[1] / "README.md"
 DEMO: Final = report.RESULTS / "demo.txt"
@@ -23,15 +24,18 @@ def generated() -> dict[str, str]:
 
 def speed() -> str:
     """Give the lines of all programs that something was promised of."""
-    rows = [row for program, results in measured() for row in program.rows(results) if row.met is not None]
-    return report.markdown(rows)
+    return report.markdown([row for program, results in measured() for row in _promised(program, results)])
+
+
+def _promised(program: Program[Any], results: dict[str, Any]) -> list[Row]:
+    return [row for row in program.rows(results) if row.met is not None]
 
 
 def everywhere() -> str:
-    """Say on what all of it was measured: what differs between the programs, once for each."""
-    found = [results for _, results in measured()]
+    """Say on what those lines were measured: what differs between the programs, once for each."""
+    found = [results for program, results in measured() if _promised(program, results)]
     places = dict.fromkeys(f"{each['machine']}, {each['stack']}, PostgreSQL {each['postgres']}" for each in found)
-    commits = dict.fromkeys((each["commit"] or "unknown")[:10] for each in found)
+    commits = dict.fromkeys(map(report.commit_of, found))
     return f"{'; '.join(places)}. Commit {', '.join(commits)}."
 
 

@@ -18,7 +18,10 @@ from sqlalchemy import make_url
 
 from stack import Stack
 
-RESULTS: Final = Path(__file__).parent / "results"
+ROOT: Final = Path(__file__).parents[1]
+RESULTS: Final = ROOT / "bench" / "results"
+GENERATED: Final = ("bench/results", "README.md", "docs/benchmarks.md")
+"""What a run writes; it may differ from the commit that was measured."""
 
 SETTINGS: Final = ("server_version", "fsync", "synchronous_commit", "shared_buffers", "wal_level")
 """Of PostgreSQL, as it was measured."""
@@ -122,11 +125,11 @@ def medians(rounds: Sequence[dict[str, float]]) -> str:
 
 async def circumstances(stack: Stack, seed: int) -> dict[str, Any]:
     """Say on what and with what it was measured."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)  # noqa: ASYNC221, S607
     settings = await _postgres_settings(stack)
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit.stdout.strip() or None,
+        "commit": _git("rev-parse", "HEAD") or None,
+        "changed": bool(_git("status", "--porcelain", "--", ".", *(f":!{each}" for each in GENERATED))),
         "seed": seed,
         "stack": stack.description.partition(";")[0],
         "postgres": settings["server_version"],
@@ -139,6 +142,11 @@ async def circumstances(stack: Stack, seed: int) -> dict[str, Any]:
         "machine": f"{platform.machine()}, {psutil.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB",
         "versions": {name: version(name) for name in ("aiokafka", "asyncpg", "sqlalchemy", "pydantic")},
     }
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False, cwd=ROOT)  # noqa: S607
+    return done.stdout.strip()
 
 
 async def _postgres_settings(stack: Stack) -> dict[str, str]:
@@ -165,9 +173,14 @@ def said_of(results: dict[str, Any]) -> str:
         *(f"{name.replace('_', ' ')} {_shown(value)}" for name, value in results.get("sizes", {}).items()),
         *(f"{name} {_shown(value)}" for name, value in results.get("load", {}).items()),
         f"seed {results['seed']}",
-        f"commit {(results['commit'] or 'unknown')[:10]}",
+        f"commit {commit_of(results)}",
     ]
     return ", ".join(parts) + "."
+
+
+def commit_of(results: dict[str, Any]) -> str:
+    """Give the commit that was measured, and whether it was changed."""
+    return (results["commit"] or "unknown")[:10] + (" with changes" if results.get("changed") else "")
 
 
 def _shown(value: object) -> str:

@@ -50,7 +50,8 @@ async def measure(stack: Stack, sizes: Sizes, seed: int) -> dict[str, Any]:
                 found[name] = {"commands_per_second": await _rate(settings, database, number, sizes.commands)}
         rounds.append(found)
         print(", ".join(f"{name} {each['commands_per_second']:,.0f}/s" for name, each in found.items()), flush=True)
-    return {"load": {"commands": "half create a squad, half transfer it", "key skew": "none"}, "rounds": rounds}
+    load = {"commands": "half create a squad, half transfer it", "key skew": "none"}
+    return {"load": load, "rounds": rounds}
 
 
 async def _rate(settings: Settings, database: Database, number: int, commands: int) -> float:

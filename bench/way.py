@@ -85,7 +85,10 @@ def processors(results: dict[str, Any]) -> str:
 
 def details(results: dict[str, Any]) -> str:
     """Give where a command's time goes."""
+    counts = results["rounds"][0]["consumer"]["counts"]
+    became = ", ".join(f"{name} {number:,}" for name, number in sorted(counts.items()))
     return (
+        f"What the commands became: {became}.\n\n"
         f"Processor time of a command in microseconds, two lanes:\n\n{processors(results)}\n\n"
         f"Wall time of a command in microseconds by phase, one lane:\n\n{phases(results)}"
     )

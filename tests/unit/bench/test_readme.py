@@ -75,3 +75,8 @@ def test_ratios_are_paired_within_a_round():
 
     assert more.cells() == ("rate", "500/s", "10/s", "60.00 x", "50.00 x", "≥ 60 x", "yes")
     assert less.cells() == ("cost", "4.0 ms", "2.0 ms", "3.00 x", "4.00 x", "≤ 2 x", "**no**")
+
+
+def test_results_of_changed_code_say_so():
+    assert report.commit_of({"commit": "0123456789abcdef", "changed": False}) == "0123456789"
+    assert report.commit_of({"commit": "0123456789abcdef", "changed": True}) == "0123456789 with changes"
