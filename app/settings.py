@@ -8,12 +8,13 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 
-from app.options import database_rules, kafka_rules
+from app.options import database_rules, kafka_rules, limit_rules
 from app.options.consumer import ConsumerOptions
 from app.options.contract import ContractOptions
 from app.options.database import DatabaseOptions
 from app.options.kafka import KafkaOptions
 from app.options.names import PREFIX, variable
+from app.options.patience import PatienceOptions
 from app.options.process import ProcessOptions
 from app.options.relay import RelayOptions
 from app.options.upkeep import UpkeepOptions
@@ -39,6 +40,7 @@ class SettingsError(Exception):
 
 
 class Settings(
+    PatienceOptions,
     ProcessOptions,
     UpkeepOptions,
     RelayOptions,
@@ -73,7 +75,7 @@ class Settings(
         Raises:
             SettingsError: a rule between two settings is broken.
         """
-        faults = [*database_rules.faults(self), *kafka_rules.faults(self)]
+        faults = [*database_rules.faults(self), *kafka_rules.faults(self), *limit_rules.faults(self)]
         if faults:
             raise SettingsError("; ".join(faults))
         if self.heartbeat_seconds > self.session_seconds / 3:

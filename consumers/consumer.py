@@ -24,6 +24,7 @@ class Consumer:
         lanes: how many batches are under way at once.
         on_applied: called with the counts of each committed batch, such as to wake the relay.
         deploy_seconds: how long a half-done deploy is waited for.
+        backoff_seconds, backoff_most_seconds: of the attempts after transient failures.
     """
 
     def __init__(
@@ -34,6 +35,8 @@ class Consumer:
         lanes: int = 2,
         on_applied: Callable[[Counter[str]], None] = lambda _: None,
         deploy_seconds: float = 60,
+        backoff_seconds: float = 0.1,
+        backoff_most_seconds: float = 30,
     ) -> None:
         self._source = source
         self._lanes = lanes
@@ -45,6 +48,8 @@ class Consumer:
             on_applied=self._count,
             stopping=self._stopping,
             deploy_seconds=deploy_seconds,
+            backoff_seconds=backoff_seconds,
+            backoff_most_seconds=backoff_most_seconds,
         )
         self.counts: Counter[str] = Counter()
 

@@ -17,9 +17,6 @@ LOCK = 7_215_901_411
 LOOK_AGAIN_SECONDS = 0.1
 """How often a run that waits for another asks whether it is over."""
 
-LOCK_TIMEOUT = "5s"
-"""A migration that cannot get its lock fails instead of queueing everybody behind it."""
-
 
 def is_ours(item: SchemaItem, name: str | None, type_: str, reflected: bool, compare_to: SchemaItem | None) -> bool:  # noqa: FBT001 - Alembic's signature
     """Leave the outbox's daily partitions out of comparisons; maintenance makes and drops them."""
@@ -33,7 +30,10 @@ def run(connection: Connection) -> None:
     while not connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": LOCK}):
         connection.rollback()
         time.sleep(LOOK_AGAIN_SECONDS)
-    connection.execute(text("SELECT set_config('lock_timeout', :timeout, false)"), {"timeout": LOCK_TIMEOUT})
+    connection.execute(
+        text("SELECT set_config('lock_timeout', :timeout, false)"),
+        {"timeout": context.config.attributes["lock_timeout_milliseconds"]},
+    )
     connection.commit()
     context.configure(
         connection=connection,

@@ -12,27 +12,40 @@ from sqlalchemy import URL, make_url
 NO_ARGUMENTS: Final[Mapping[str, Any]] = {}
 
 
-def build_config(url: str | URL, *, connect_arguments: Mapping[str, Any] = NO_ARGUMENTS) -> Config:
+def build_config(
+    url: str | URL, *, connect_arguments: Mapping[str, Any] = NO_ARGUMENTS, lock_timeout_seconds: float = 5
+) -> Config:
     """Build Alembic's configuration for a database.
 
     Args:
         url: `postgresql+asyncpg://…`.
         connect_arguments: further arguments of the driver, such as `ssl`.
+        lock_timeout_seconds: how long a statement waits for a lock before the migration fails, which is better than
+            that everybody queues behind it.
     """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     config.attributes["url"] = make_url(url)
     config.attributes["connect_arguments"] = dict(connect_arguments)
+    config.attributes["lock_timeout_milliseconds"] = str(round(lock_timeout_seconds * 1000))
     return config
 
 
-def upgrade(url: str | URL, revision: str = "head", *, connect_arguments: Mapping[str, Any] = NO_ARGUMENTS) -> None:
+def upgrade(
+    url: str | URL,
+    revision: str = "head",
+    *,
+    connect_arguments: Mapping[str, Any] = NO_ARGUMENTS,
+    lock_timeout_seconds: float = 5,
+) -> None:
     """Bring the schema to a revision; does nothing when it is there already. Two at once wait for each other.
 
     Runs an event loop of its own, so call it from a thread when one is running.
     """
-    command.upgrade(build_config(url, connect_arguments=connect_arguments), revision)
+    command.upgrade(
+        build_config(url, connect_arguments=connect_arguments, lock_timeout_seconds=lock_timeout_seconds), revision
+    )
 
 
 def downgrade(url: str | URL, revision: str) -> None:

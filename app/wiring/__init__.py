@@ -53,7 +53,7 @@ async def open_process(settings: Settings, kind: Kind) -> AsyncIterator[Process]
         process, wake = Process(), Wake()
         match kind:
             case "consumer":
-                notifier = Notifier(database=own)
+                notifier = Notifier(database=own, pause_seconds=settings.notify_pause_seconds)
                 process.parts.append(notifier)
                 add_consumer(process, settings, database, upkeep, notifier.notify)
             case "relay":

@@ -41,6 +41,8 @@ def add_consumer(
         lanes=settings.lanes,
         on_applied=lambda _: on_applied(),
         deploy_seconds=settings.deploy_wait_seconds,
+        backoff_seconds=settings.backoff_first_seconds,
+        backoff_most_seconds=settings.backoff_most_seconds,
     )
     process.parts.append(consumer)
     add_pruning(process, settings, upkeep, source)
@@ -64,6 +66,7 @@ def add_pruning(process: Process, settings: Settings, database: Database, source
         group=settings.consumer_group,
         drained=lambda: source.drained,
         answer_seconds=settings.request_seconds,
+        interval_seconds=settings.caught_up_interval_seconds,
     )
     process.parts.extend([pruner, caught_up])
     process.describe["inbox"] = pruner.describe
@@ -133,4 +136,7 @@ def build_source(settings: Settings, database: Database) -> Source:
         max_bytes=settings.batch_max_bytes,
         first_start=settings.first_start,
         accept_producer_time=settings.accept_producer_time,
+        poll_seconds=settings.consumer_poll_seconds,
+        commit_seconds=settings.group_commit_seconds,
+        stop_seconds=settings.consumer_stop_seconds,
     )

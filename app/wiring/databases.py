@@ -10,6 +10,7 @@ from app.settings import Settings, SettingsError, variable
 from db.database import Database
 from migrations import run as migrations
 from outbox.partitions import Partitions
+from outbox.retention import Retention
 
 
 def build_database(settings: Settings, *, pool_size: int | None = None, direct: bool = False) -> Database:
@@ -28,6 +29,7 @@ def build_database(settings: Settings, *, pool_size: int | None = None, direct: 
         tls=database_rules.tls(settings),
         pooled=settings.database_pooler != "none" and not direct,
         pool_size=pool_size or settings.database_pool_size,
+        pool_timeout_seconds=settings.database_pool_timeout_seconds,
         connect_timeout_seconds=settings.database_connect_timeout_seconds,
         statement_timeout_seconds=settings.statement_timeout_seconds,
         lock_timeout_seconds=settings.lock_timeout_seconds,
@@ -52,13 +54,28 @@ async def open_database(
 def migrate(settings: Settings) -> None:
     """Bring the schema up to this release."""
     arguments = {"ssl": database_rules.tls(settings).for_asyncpg()}
-    migrations.upgrade(_address(settings, direct=True), connect_arguments=arguments)
+    migrations.upgrade(
+        _address(settings, direct=True),
+        connect_arguments=arguments,
+        lock_timeout_seconds=settings.migration_lock_timeout_seconds,
+    )
 
 
 async def make_partitions(settings: Settings) -> None:
     """Make the outbox's partitions for today and the coming days."""
     async with open_database(settings, direct=True) as database:
-        await Partitions(database=database).maintain_once()
+        await build_partitions(settings, database).maintain_once()
+
+
+def build_partitions(settings: Settings, database: Database, *, retention: Retention | None = None) -> Partitions:
+    """Build what makes the outbox's partitions and, with a retention, drops old ones."""
+    return Partitions(
+        database=database,
+        days_ahead=settings.outbox_days_ahead,
+        lock_timeout_seconds=settings.outbox_lock_timeout_seconds,
+        interval_seconds=settings.outbox_maintenance_interval_seconds,
+        retention=retention,
+    )
 
 
 def _address(settings: Settings, *, direct: bool) -> URL:

@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable
 
 from app.broker import client_arguments
 from app.settings import Settings
+from app.wiring.databases import build_partitions
 from app.wiring.parts import Process
 from db.database import Database
 from db.processes import fetch_live
 from outbox.lease import Lease, relay_lease
-from outbox.partitions import Partitions
 from outbox.publisher import KafkaPublisher
 from outbox.relay import Relay
 from outbox.relays import Relays
@@ -40,8 +40,9 @@ def add_relays(process: Process, settings: Settings, database: Database, wake: W
         count_processes=_count(settings, database),
     )
     retention = build_retention(settings, database)
-    partitions = Partitions(database=database, days_ahead=settings.outbox_days_ahead, retention=retention)
-    process.parts.extend([relays, Listener(database=database, wake=wake), partitions])
+    listener = Listener(database=database, wake=wake, check_seconds=settings.relay_listen_check_seconds)
+    partitions = build_partitions(settings, database, retention=retention)
+    process.parts.extend([relays, listener, partitions])
     process.describe["partitions_held_back"] = lambda: dict(retention.obstacles)
     process.describe["leads"] = lambda: relays.leading
 
@@ -52,6 +53,7 @@ def build_retention(settings: Settings, database: Database) -> Retention:
         database=database,
         keep_days=settings.outbox_keep_days,
         drop_delay_seconds=settings.outbox_drop_delay_seconds,
+        lock_timeout_seconds=settings.outbox_lock_timeout_seconds,
     )
 
 
@@ -63,6 +65,11 @@ def build_relay(settings: Settings, database: Database, shard: int, wake: Wake) 
             client=client_arguments(settings),
             batch_bytes=settings.relay_batch_max_bytes,
             records_per_producer=settings.relay_producer_max_records,
+            request_timeout_seconds=settings.relay_request_timeout_seconds,
+            batch_timeout_seconds=settings.relay_batch_timeout_seconds,
+            compression=None if settings.relay_compression == "none" else settings.relay_compression,
+            backoff_first_seconds=settings.backoff_first_seconds,
+            backoff_most_seconds=settings.backoff_most_seconds,
         ),
         lease=Lease(
             database=database,
@@ -81,6 +88,8 @@ def build_relay(settings: Settings, database: Database, shard: int, wake: Wake) 
         page_bytes=settings.relay_page_max_bytes,
         poll_least_seconds=settings.relay_poll_least_seconds,
         poll_most_seconds=settings.relay_poll_most_seconds,
+        backoff_first_seconds=settings.backoff_first_seconds,
+        backoff_most_seconds=settings.backoff_most_seconds,
     )
 
 

@@ -1,0 +1,84 @@
+"""Every limit of a long-lived part is a setting, or stands here with the reason why it is none."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+from dataclasses import is_dataclass
+from pathlib import Path
+
+import pytest
+
+from app.options import limit_rules
+from app.settings import PREFIX, Settings, SettingsError, variable
+
+ROOT = Path(__file__).parents[3]
+ROOMS = ("consumers", "outbox", "db")
+UNIT = re.compile(r"(^|_)(seconds|bytes|rows|records|commands|size|ahead|days)$")
+BUILT_WITHIN = {
+    "Adoption": "built by Source, from nothing but a client: how soon a partition that failed is looked at again",
+    "GroupOffsets": "built by Source, of its own limits",
+    "LaneBuffer": "built by Source, of its own limits",
+    "LastRecords": "built by Source: how long one record may take to be read again, once for each assignment",
+    "Assignment": "built by Source, of its own limits",
+    "Polling": "built by Source, of its own limits",
+    "Reader": "built by Relay, of its own limits",
+    "Releases": "built by Reader, of its own limits",
+    "Settler": "built by Consumer, of its own limits",
+}
+"""Classes with a limit that the wiring does not build, and who does."""
+
+
+def limits() -> dict[str, list[str]]:
+    """The parameters with a unit, by the class that has them; of values, only of those that the wiring makes."""
+    found: dict[str, list[str]] = {}
+    passed = wired()
+    for room in ROOMS:
+        for module in pkgutil.walk_packages(importlib.import_module(room).__path__, f"{room}."):
+            for name, member in vars(importlib.import_module(module.name)).items():
+                if not inspect.isclass(member) or member.__module__ != module.name or issubclass(member, Exception):
+                    continue
+                if is_dataclass(member) and name not in passed:
+                    continue
+                if "__init__" in vars(member) and not name.startswith("_"):
+                    measured = [each for each in inspect.signature(member).parameters if UNIT.search(each)]
+                    found |= {name: measured} if measured else {}
+    return found
+
+
+def wired() -> dict[str, dict[str, str]]:
+    """What the wiring passes to each class, as it is written."""
+    found: dict[str, dict[str, str]] = {}
+    for path in [*(ROOT / "app/wiring").glob("*.py"), ROOT / "app/life.py"]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                given = {each.arg: ast.unparse(each.value) for each in node.keywords if each.arg}
+                found[node.func.id] = found.get(node.func.id, {}) | given
+    return found
+
+
+def test_every_limit_of_a_part_is_fed_from_a_setting() -> None:
+    passed, unfed = wired(), []
+    for name, parameters in limits().items():
+        if name in passed and name not in BUILT_WITHIN:
+            unfed += [f"{name}.{each}" for each in parameters if "settings." not in passed[name].get(each, "")]
+
+    assert unfed == []
+
+
+def test_every_class_with_a_limit_is_wired_or_built_by_one_that_is() -> None:
+    assert {name for name in limits() if name not in wired()} <= set(BUILT_WITHIN)
+    assert set(BUILT_WITHIN) <= set(limits()), "an exemption that nothing needs"
+
+
+@pytest.mark.parametrize(("least", "most"), limit_rules._AT_MOST)
+def test_limits_that_exceed_others_are_refused(monkeypatch, least, most):
+    import os
+
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv(variable(least), "1000")
+
+    with pytest.raises(SettingsError, match=f"{variable(least)}: must be at most {variable(most)}"):
+        Settings.load()
