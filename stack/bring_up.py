@@ -31,7 +31,7 @@ def start_servers(servers: Mapping[str, Server], *, progress: Callable[[str], No
     """
     cancelled = threading.Event()
     # Leaving the pool waits for its threads: none can start a process after this has raised.
-    with _sigterm_as_exit(), ThreadPoolExecutor(max_workers=max(1, len(servers))) as pool:
+    with sigterm_as_exit(), ThreadPoolExecutor(max_workers=max(1, len(servers))) as pool:
         try:
             starts = {
                 pool.submit(server.start, is_cancelled=cancelled.is_set): name for name, server in servers.items()
@@ -48,7 +48,7 @@ def start_servers(servers: Mapping[str, Server], *, progress: Callable[[str], No
 
 
 @contextmanager
-def _sigterm_as_exit() -> Iterator[None]:
+def sigterm_as_exit() -> Iterator[None]:
     """Lets SIGTERM raise SystemExit, so that clean-up runs, unless the program handles it in its own way.
 
     Only the main thread may set signal handlers; started from another one, SIGTERM ends us as SIGKILL does, and the

@@ -8,6 +8,7 @@ from stack import variables
 from stack.docker import COMPOSE_FILE, Engine, image
 from stack.errors import StackError
 from stack.instances import Instance
+from stack.kafka import OURS
 from stack.ports import LOOPBACK
 
 USER: Final = "squad"
@@ -85,11 +86,16 @@ def extra_environment(name: str, options: Mapping[str, Any]) -> dict[str, str]:
     """Give what is added to Kafka's environment, for the instance's settings; nothing to others'.
 
     Apache's image reads broker properties from variables: dots as one underscore, underscores as two, hyphens as three.
+
+    Raises:
+        StackError: a property refers to a value that only a local stack knows.
     """
     if not name.endswith("kafka"):
         return {}
     properties = {"offsets.topic.num.partitions": "4", "transaction.state.log.num.partitions": "4"}
     properties |= options["kafka_properties"]
+    if any(OURS in value for value in properties.values()):
+        raise StackError(f"{OURS} in a broker property is for a local stack: an image's own value is not known here.")
     variables_ = {
         "KAFKA_" + name.replace("_", "__").replace("-", "___").replace(".", "_").upper(): str(value)
         for name, value in properties.items()

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from stack import containers, instances
+from stack.bring_up import sigterm_as_exit
 from stack.claiming import claim
 from stack.compose import Compose
 from stack.containers import Containers
@@ -100,7 +101,8 @@ def start_docker(
         owned = not keep and not instance.ready
         servers = _servers(engine, instance)
         progress(f"starting PostgreSQL and Kafka in containers by {servers.tool}")
-        _bring_up(servers, engine, instance)
+        with sigterm_as_exit():
+            _bring_up(servers, engine, instance)
         progress("both are ready")
     return DockerStack(instance=instance, description=f"{chosen}; instance {name}", owned=owned)
 

@@ -41,11 +41,14 @@ def stack() -> Iterator[stacks.Stack]:
 def _needs_a_real_kafka(request: pytest.FixtureRequest) -> None:
     """Skips tests marked `real_kafka` where only librdkafka's mock is to be had, and says why it is."""
     marker = request.node.get_closest_marker("real_kafka")
-    if marker is None:
-        return
-    found: stacks.Stack = request.getfixturevalue("stack")
+    if marker is not None:
+        skip_without_a_real_kafka(request.getfixturevalue("stack"), marker.args[0])
+
+
+def skip_without_a_real_kafka(found: stacks.Stack, why: str) -> None:
+    """Skip the test that runs, where the stack has only a mock; why it needs more is part of the reason."""
     if found.kind == "embedded":
-        pytest.skip(f"needs a real Kafka, for {marker.args[0]}: {found.description}")
+        pytest.skip(f"needs a real Kafka, for {why}: {found.description}")
 
 
 @pytest.fixture(scope="session")

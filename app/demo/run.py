@@ -59,13 +59,13 @@ def run(options: Options, *, settings: Settings, environment: Mapping[str, str],
     with stack.start(name=f"demo-{os.getpid()}", environment=environment, progress=report.step) as servers:
         report.step("a database and topics of its own: schema, partitions")
         with open_ground(settings, servers) as own:
-            result = _run_on(own, _sized(options, servers), environment, report)
+            result = _run_on(own, sized(options, servers), environment, report)
         if servers.kind == "embedded":
             report.step(NO_KAFKA)
         return result
 
 
-def _sized(options: Options, servers: stack.Stack) -> Options:
+def sized(options: Options, servers: stack.Stack) -> Options:
     """Give options with a number of commands: so many as the servers can keep, where none was asked for."""
     if options.commands is not None:
         return options

@@ -14,6 +14,8 @@ from bench.programs import PROGRAMS
 
 Results = dict[str, Any]
 
+pytestmark = pytest.mark.real_kafka("keeping what a benchmark sends")
+
 
 @pytest.fixture(scope="module")
 def results(stack: stacks.Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Results]:

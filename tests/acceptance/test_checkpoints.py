@@ -18,6 +18,8 @@ from tests.acceptance.conftest import eventually, running, send
 from tests.acceptance.test_consuming import assert_one_effect_each, consuming, decided, rows
 from tests.acceptance.test_undecodable import of_partition
 
+pytestmark = pytest.mark.real_kafka("topics that are made, deleted and made again, and records that are deleted")
+
 
 async def make_anew(settings) -> None:
     """Delete the topic of the commands and make it again."""

@@ -21,28 +21,26 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 import stack as stacks
 from app import broker, wiring
-from app.demo.ground import scene_of
+from app.demo.ground import needs_of, scene_of
 from app.demo.processes import Processes
 from app.demo.sending import Sender
 from app.demo.watching import Watch
 from app.demo.workload import Workload
-from app.settings import Settings
+from app.settings import Settings, variable
 from checker.faults import Invariant
 from checker.gathering import gather
 from checker.history import History
 from checker.judge import Result, Verdict, judge
 from db.database import Database
+from stack import variables
 
 SQUAD = (sys.executable, "-c", "from app.cli.main import main; main()")
 DEMO = (*SQUAD, "demo")
 
 
 def _environment(stack: stacks.Stack) -> dict[str, str]:
-    return {
-        **os.environ,
-        "SQUAD_DATABASE_URL": stack.database_url,
-        "SQUAD_KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers,
-    }
+    needs = {variable(name): str(value) for name, value in needs_of(stack).items()}
+    return {**os.environ, variables.KIND: "external", **needs}
 
 
 def test_demo_verifies_itself(stack: stacks.Stack) -> None:
@@ -72,9 +70,9 @@ def test_demo_verifies_itself(stack: stacks.Stack) -> None:
     assert 0 < summary["latency"]["p50_seconds"] <= summary["latency"]["p99_seconds"]
 
 
-def test_up_makes_schema_and_topics_and_tells_how_to_talk(empty_database_url: str, bootstrap_servers: str) -> None:
-    addresses = {"SQUAD_DATABASE_URL": empty_database_url, "SQUAD_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers}
-    environment = {**os.environ, **addresses, "SQUAD_TOPIC_PREFIX": f"{uuid4().hex}."}
+def test_up_makes_schema_and_topics_and_tells_how_to_talk(stack: stacks.Stack, empty_database_url: str) -> None:
+    addresses = {"SQUAD_DATABASE_URL": empty_database_url, "SQUAD_KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers}
+    environment = {**_environment(stack), **addresses, "SQUAD_TOPIC_PREFIX": f"{uuid4().hex}."}
 
     def squad(*arguments: str) -> str:
         return subprocess.run([*SQUAD, *arguments], env=environment, capture_output=True, text=True, check=True).stdout
@@ -289,10 +287,10 @@ async def _drop(server_url: str, url: str) -> None:
     await engine.dispose()
 
 
-@pytest.mark.skipif("SQUAD_DATABASE_URL" in os.environ, reason="servers of the demo's own need none in the environment")
 def test_interrupted_demo_ends_its_servers() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SQUAD_")}
-    with _running_demo(environment) as demo:
+    # The one kind that every machine has; how each ends its servers is tested with it.
+    with _running_demo({**environment, variables.KIND: "embedded"}) as demo:
         _wait_until_told(demo, "sending")
         started = psutil.Process(demo.pid).children(recursive=True)
         assert len(started) > 4

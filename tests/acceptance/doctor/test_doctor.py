@@ -352,6 +352,7 @@ async def test_checkpoints_outside_their_logs_fail(service: Settings, database: 
     assert "the topic has 3 partitions" in found["checkpoint 9"].found
 
 
+@pytest.mark.real_kafka("asking by time")
 async def test_a_record_from_the_future_fails(service: Settings) -> None:
     # The test's own stand-in for a broker whose clock is ahead: producers stamp this topic, the doctor thinks it does.
     topic = f"{service.topic_prefix}ahead.commands"
