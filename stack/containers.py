@@ -58,7 +58,7 @@ class Containers:
         try:
             for name, service, variable, inner, outer in plans:
                 container = DockerContainer(image(variable, self._engine.environment)).with_name(name)
-                container.with_envs(**service["environment"], **extra_environment(name, self._instance.options))
+                container.with_envs(**{**service["environment"], **extra_environment(name, self._instance.options)})
                 container.with_kwargs(hostname=service.get("hostname", "postgres"), shm_size=service.get("shm_size"))
                 # Only this machine reaches them; its own method would publish the port to everybody.
                 container.ports[f"{inner}/tcp"] = (LOOPBACK, outer)  # type: ignore[assignment] # docker's own form

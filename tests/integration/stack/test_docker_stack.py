@@ -7,6 +7,7 @@ import sys
 import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 import stack
 from stack.choice import obstacle_of
@@ -52,9 +53,19 @@ async def uses(found: stack.Stack) -> None:
     await admin.close()
 
 
+async def broker_settings(found: stack.Stack) -> set[tuple[str, str]]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=found.bootstrap_servers)
+    await admin.start()
+    [answer] = await admin.describe_configs([ConfigResource(ConfigResourceType.BROKER, "1")])
+    await admin.close()
+    return {(entry[0], entry[1]) for _, _, _, _, entries in answer.resources for entry in entries}
+
+
 async def test_containers_of_a_run_answer_and_are_gone_at_its_end(name):
-    with stack.start(name=name, environment=ENVIRONMENT) as found:
+    broker = {"group.initial.rebalance.delay.ms": "7", "num.network.threads": "2"}
+    with stack.start(name=name, environment=ENVIRONMENT, kafka_properties=broker) as found:
         assert found.kind == "docker"
+        assert await broker_settings(found) >= broker.items()
         await uses(found)
         assert left(name)
 
