@@ -17,6 +17,8 @@ STALE_SECONDS: Final = 15.0
 
 _STOPPED: Final = 'docs/operations.md has "A partition is stopped"'
 
+_START_RELAY: Final = "nothing is published: start a relay"
+
 _CHECKPOINTS: Final = text(
     "SELECT partition, next_offset FROM checkpoints WHERE consumer_group = :consumer_group AND topic = :topic"
 )
@@ -30,10 +32,12 @@ _PROCESSES: Final = text(
 
 _LEASES: Final = text(
     """
-    SELECT name, holder, CAST(extract(epoch FROM now() - expires_at) AS float) AS over_seconds
-    FROM leases ORDER BY name
+    SELECT shard, holder, CAST(extract(epoch FROM now() - expires_at) AS float) AS over_seconds
+    FROM relay_cursors LEFT JOIN leases ON name = 'relay-' || shard ORDER BY shard
     """
 )
+
+_HELD: Final = text("SELECT count(*) AS rows, count(DISTINCT (topic, key)) AS keys FROM held")
 
 
 async def load_checkpoints(connection: AsyncConnection, settings: Settings) -> dict[int, int]:
@@ -106,11 +110,19 @@ async def check_processes(connection: AsyncConnection) -> AsyncIterator[Finding]
     else:
         yield passed("stopped-partitions", "none")
     for row in await connection.execute(_LEASES):
-        if row.over_seconds > 0:
-            found = f"nobody has it for {row.over_seconds:.0f} s; last {row.holder}"
-            yield warned(f"lease {row.name}", found, "nothing is published: start a relay")
+        name = f"lease of shard {row.shard}"
+        if row.holder is None:
+            yield warned(name, "nobody ever had it", _START_RELAY)
+        elif row.over_seconds > 0:
+            yield warned(name, f"nobody has it for {row.over_seconds:.0f} s; last {row.holder}", _START_RELAY)
         else:
-            yield passed(f"lease {row.name}", f"held by {row.holder}")
+            yield passed(name, f"held by {row.holder}")
+    held = (await connection.execute(_HELD)).one()
+    if held.rows:
+        found = f"{held.rows} rows of {held.keys} keys wait, because Kafka refused one of each key"
+        yield warned("holds", found, "`squad holds list` shows them")
+    else:
+        yield passed("holds", "none")
 
 
 def _check_kind(kind: str, rows: list[dict[str, Any]], alive: list[dict[str, Any]]) -> Finding:

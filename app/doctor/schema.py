@@ -1,6 +1,6 @@
 """What is in the database: the schema's revision, the role's rights, the outbox's partitions and its sequence."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -15,20 +15,22 @@ from outbox.days import POSITIONS_PER_DAY, first_position, partition_name
 _REVISION: Final = text("SELECT version_num FROM alembic_version")
 _HAS_REVISION: Final = text("SELECT to_regclass('alembic_version') IS NOT NULL")
 
-WRITTEN_TABLES: Final = (
-    *("users", "squads", "squad_members", "projects", "tasks"),
-    *("checkpoints", "inbox", "dead_letters", "outbox", "processes"),
-)
-"""What a consumer reads and writes; docs/operations.md grants just these, and a test says so."""
+RIGHTS: Final[Mapping[str, Sequence[str]]] = {
+    **dict.fromkeys(
+        ("users", "squads", "squad_members", "projects", "tasks", "checkpoints", "dead_letters", "outbox"),
+        ("SELECT", "INSERT", "UPDATE"),
+    ),
+    **dict.fromkeys(("inbox", "processes"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
+    "inbox_floor": ("SELECT", "UPDATE"),
+}
+"""What a consumer needs, by table; docs/operations.md grants just these, and a test says so."""
 
 _LACKING: Final = text(
     """
-    SELECT 'SELECT, INSERT, UPDATE on ' || name
-    FROM unnest(CAST(:tables AS text[])) AS name
-    WHERE NOT CASE WHEN to_regclass(name) IS NULL THEN false ELSE
-        has_table_privilege(name, 'SELECT') AND has_table_privilege(name, 'INSERT')
-        AND has_table_privilege(name, 'UPDATE')
-    END
+    SELECT string_agg(privilege, ', ') || ' on ' || name
+    FROM unnest(CAST(:names AS text[]), CAST(:privileges AS text[])) AS needed(name, privilege)
+    WHERE NOT CASE WHEN to_regclass(name) IS NULL THEN false ELSE has_table_privilege(name, privilege) END
+    GROUP BY name
     UNION ALL
     SELECT 'USAGE on sequence outbox_position' WHERE NOT has_sequence_privilege('outbox_position', 'USAGE')
     UNION ALL
@@ -79,7 +81,9 @@ async def check_schema(connection: AsyncConnection, settings: Settings) -> Async
 
 
 async def _check_rights(connection: AsyncConnection) -> Finding:
-    lacking = list(await connection.scalars(_LACKING, {"tables": list(WRITTEN_TABLES)}))
+    needed = [(table, privilege) for table, privileges in RIGHTS.items() for privilege in privileges]
+    asked = {"names": [table for table, _ in needed], "privileges": [privilege for _, privilege in needed]}
+    lacking = list(await connection.scalars(_LACKING, asked))
     if lacking:
         more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
         return failed("rights", f"lacks {'; '.join(lacking[:3])}{more}", "GRANT as docs/operations.md says")

@@ -1,15 +1,11 @@
 """The topics: are they there, and do their settings keep what is written to them."""
 
 from collections.abc import Iterator
-from typing import Final
 
 from app.broker import TIME_STAMPS, TopicPlan, plan_topics
 from app.doctor.finding import Finding, Verdict, failed, passed, warned
 from app.settings import Settings, variable
 from app.topic_facts import ClusterFacts, TopicFacts
-
-LEAST_RETENTION_HOURS: Final = 24
-"""Of commands: what is deleted unread is lost, so it must outlast the longest outage; a day is little."""
 
 Fault = tuple[Verdict, str, str]
 """How serious, what was seen, what to do."""
@@ -100,8 +96,8 @@ def _config_faults(plan: TopicPlan, topic: TopicFacts, settings: Settings) -> It
     largest = int(configs.get("max.message.bytes", settings.relay_batch_max_bytes))
     if plan.name == settings.topic("commands"):
         retention = int(configs.get("retention.ms", "-1"))
-        if 0 <= retention < LEAST_RETENTION_HOURS * 3_600_000:
-            found = f"retention.ms is {retention}, less than {LEAST_RETENTION_HOURS} hours"
+        if 0 <= retention < settings.command_age_limit_seconds * 1000:
+            found = f"retention.ms is {retention}, but producers may retry for {settings.command_age_limit_seconds:g} s"
             yield Verdict.WARN, found, "make it longer than the longest outage: what is deleted unread is lost"
     elif largest < settings.relay_batch_max_bytes:
         found = f"max.message.bytes is {largest}, less than the relay's {settings.relay_batch_max_bytes}"

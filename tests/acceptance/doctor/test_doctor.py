@@ -46,7 +46,7 @@ async def find(settings: Settings, name: str) -> tuple[Verdict, str]:
 async def begun(settings: Settings) -> bool:
     """Whether a consumer has begun every partition and a relay leads."""
     found = await findings(settings)
-    return "checkpoint 0" in found and "partitions-added" not in found and "lease relay-0" in found
+    return "checkpoint 0" in found and "partitions-added" not in found and "lease of shard 0" in found
 
 
 async def execute(database: Database, *statements: str) -> None:
@@ -217,22 +217,24 @@ async def test_a_role_without_rights_fails_and_one_that_owns_nothing_is_warned(
     guest: Settings, database: Database
 ) -> None:
     role = make_url(guest.database_url).username
-    await execute(database, f"GRANT SELECT ON alembic_version, leases, processes, outbox_position TO {role}")
+    readable = "alembic_version, leases, held, relay_cursors, processes, outbox_position"
+    await execute(database, f"GRANT SELECT ON {readable} TO {role}")
 
     verdict, found = await find(guest, "rights")
     assert verdict is Verdict.FAIL
-    assert "SELECT, INSERT, UPDATE on users" in found
+    assert "SELECT, INSERT, UPDATE on " in found
     assert (await find(guest, "owner"))[0] is Verdict.WARN
 
     await execute(
         database,
         f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {role}",
+        f"GRANT DELETE ON processes TO {role}",
         f"GRANT USAGE ON SEQUENCE outbox_position TO {role}",
         "REVOKE USAGE ON TYPE users_row_1 FROM PUBLIC",
     )
-    assert await find(guest, "rights") == ("fail", "lacks USAGE on type users_row_1")
+    assert await find(guest, "rights") == ("fail", "lacks DELETE on inbox; USAGE on type users_row_1")
 
-    await execute(database, f"GRANT USAGE ON TYPE users_row_1 TO {role}")
+    await execute(database, f"GRANT DELETE ON inbox TO {role}", f"GRANT USAGE ON TYPE users_row_1 TO {role}")
     assert (await find(guest, "rights"))[0] is Verdict.OK
 
 
@@ -278,8 +280,14 @@ async def test_processes_and_leases_that_fell_silent(settings: Settings, databas
     assert f"pid {os.getpid()}, 60 s" in found["consumers"].found
     assert found["stopped-partitions"].verdict is Verdict.FAIL
     assert found["stopped-partitions"].found == "squad.commands[3]: cannot be applied"
-    assert found["lease relay-0"].verdict is Verdict.WARN
-    assert found["lease relay-0"].found.endswith("last somebody")
+    assert found["lease of shard 0"].verdict is Verdict.WARN
+    assert found["lease of shard 0"].found.endswith("last somebody")
+    assert found["holds"].verdict is Verdict.OK
+
+    await execute(
+        database, "INSERT INTO held (topic, key, position, slot, reason) VALUES ('t', 'k', 1, 0, 'too large')"
+    )
+    assert (await find(settings, "holds"))[0] is Verdict.WARN
 
 
 # Kafka
@@ -291,7 +299,12 @@ async def test_processes_and_leases_that_fell_silent(settings: Settings, databas
     [
         ("commands", {"message.timestamp.type": "CreateTime"}, "fail", "message.timestamp.type is CreateTime"),
         ("commands", {"cleanup.policy": "compact,delete"}, "fail", "cleanup.policy is compact,delete"),
-        ("commands", {"retention.ms": "3600000"}, "warn", "retention.ms is 3600000, less than 24 hours"),
+        (
+            "commands",
+            {"retention.ms": "3600000"},
+            "warn",
+            "retention.ms is 3600000, but producers may",
+        ),
         ("events", {"max.message.bytes": "1000"}, "fail", "max.message.bytes is 1000, less than the relay's 1048576"),
         ("outcomes", {"min.insync.replicas": "2"}, "fail", "min.insync.replicas is 2, which 1 copies in step do not"),
     ],
