@@ -3,11 +3,14 @@
 import asyncio
 import json
 import logging
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from app import upkeep
 from consumers import checkpoints
@@ -24,6 +27,7 @@ from tests.making import TOPIC, FakeRecord, record
 from tests.relaying import Noted
 
 NOW = datetime.now(UTC).replace(microsecond=0)
+OPERATIONS = Path(__file__).parents[3] / "docs/operations.md"
 LIMIT, SKEW = 100, 10
 RULE = Rule(age_limit_seconds=LIMIT, skew_seconds=SKEW, keep_seconds=0)
 
@@ -203,6 +207,26 @@ async def test_drained_partition_is_noted_unless_it_moved_on_or_has_a_batch_unde
 
     noted = await bench.rows("SELECT partition, caught_up_at FROM checkpoints ORDER BY partition")
     assert noted == [(0, None), (1, None), (2, ago(80))]
+
+
+async def test_rights_that_the_operators_page_grants_are_enough(bench, database_url):
+    role = f"consumer_{uuid4().hex}"
+    [grants] = re.findall(r"```sql\n(GRANT .*?)```", OPERATIONS.read_text(), re.S)
+    async with bench.database.transaction() as session:
+        await session.execute(text(f"CREATE ROLE {role} LOGIN PASSWORD 'hush'"))
+        for statement in filter(str.strip, grants.replace("squad_consumer", role).split(";")):
+            await session.execute(text(statement))
+    limited = Database(url=make_url(database_url).set(username=role, password="hush"))
+
+    ours = Bench(limited, age_limit_seconds=LIMIT, skew_seconds=SKEW)
+    await ours.apply(*sent_long_ago(3))
+    await catch_up(ours, 0)
+    assert await Pruner(database=limited, rule=RULE).prune_once() == 3
+
+    await limited.close()
+    async with bench.database.transaction() as session:
+        await session.execute(text(f"DROP OWNED BY {role}"))
+        await session.execute(text(f"DROP ROLE {role}"))
 
 
 async def test_pruning_goes_on_while_the_database_is_away(monkeypatch):
