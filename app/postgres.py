@@ -54,7 +54,8 @@ def why_refused(error: BaseException) -> str | None:
 
 
 def _explain(error: BaseException) -> str | None:
-    said = str(error).partition("\n")[0]
+    # Without SQLAlchemy's "(class of the driver's error)".
+    said = str(getattr(error, "orig", error)).partition("\n")[0]
     match error:
         case PoolerError():
             return (
