@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections import Counter
 
 import pytest
@@ -9,12 +10,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import NewPartitions, NewTopic
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from sqlalchemy import text
+from typer.testing import CliRunner
 
 from app import broker
 from app import checkpoints as operated
+from app.cli.main import app
 from consumers.records import Partition
 from tests import making
-from tests.acceptance.conftest import eventually, running, send
+from tests.acceptance.conftest import environment, eventually, running, send
 from tests.acceptance.test_consuming import assert_one_effect_each, consuming, decided, rows
 from tests.acceptance.test_undecodable import of_partition
 
@@ -98,18 +101,27 @@ async def test_topic_made_anew_with_more_records_stops_until_it_is_accepted(serv
     await assert_one_effect_each(database, 35)
 
 
-async def test_topic_made_anew_with_fewer_records_stops_with_the_count(service, database):
-    await apply(service, database, 1, 10)
-    await make_anew(service)
-    await send(service, of_partition(1, 4))
+async def test_topic_made_anew_under_a_running_consumer_stops_with_the_count(service, database):
+    """Its place in the new log does not exist: it goes on neither at the beginning nor at the end, as clients would."""
+    async with consuming(service.model_copy(update={"metadata_max_age_seconds": 0.5}), database) as (_, source):
+        await send(service, of_partition(1, 10))
+        await eventually("it works", lambda: decided(database, 10))
+        await make_anew(service)
+        await send(service, of_partition(1, 4))
 
-    async with consuming(service, database) as (_, source):
         await eventually("it is noticed", lambda: stopped(source, 1))
-        [why] = source.stopped.values()
-        assert why.startswith("the checkpoint is 10, but the log ends at 4: it is 6 records short, or another topic;")
+        why = source.stopped[Partition(service.topic("commands"), 1)]
+        [(end, short)] = re.findall(r"is 10, but the log ends at (\d+): it is (\d+) records short, or another", why)
+        assert int(end) + int(short) == 10
+
         await send(service, of_partition(1, 8))
         await asyncio.sleep(2.5)
         assert await stopped(source, 1), "a log that grew past the checkpoint is no other log for that"
+        assert await decided(database, 10)
+        await accept(service, 1, to="earliest")
+        await eventually("all of the new topic are decided", lambda: decided(database, 22))
+
+    await assert_one_effect_each(database, 22)
 
 
 async def test_last_record_that_retention_deleted_is_no_reason_to_stop(service, database, caplog):
@@ -181,7 +193,7 @@ async def test_operator_sees_a_stopped_partition_and_lets_it_go_on(service, data
         await admin.delete_records({TopicPartition(service.topic("commands"), 1): RecordsToDelete(before_offset=12)})
     accepting = ["checkpoints", "accept", "1", "--to", "earliest", "--reason", "retention was too short", "--json"]
 
-    with running(service, "consume") as process:
+    with running(service.model_copy(update={"heartbeat_interval_seconds": 0.3}), "consume") as process:
         await eventually("it says that it is stopped", lambda: is_stopped(service, 1))
         listed = await squad(service, "checkpoints", "list", "--json")
         assert [(each["checkpoint"], each["lag"], bool(each["reader"])) for each in listed] == [
@@ -226,11 +238,10 @@ async def test_checkpoint_that_moved_meanwhile_is_not_accepted(service, database
 
 
 async def squad(settings, *arguments: str):
-    """Run a verb, and give the JSON that it prints."""
-    with running(settings, *arguments) as process:
-        code, printed = await asyncio.to_thread(process.finish)
-    assert code == 0, printed
-    return [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
+    """Run a verb inside the test, and give the JSON that it prints."""
+    result = await asyncio.to_thread(CliRunner().invoke, app, arguments, env=environment(settings))
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 async def is_stopped(settings, number: int) -> bool:
