@@ -21,17 +21,17 @@ _STATE: Final = re.compile(rf"{_MEMBER}(?:,{_MEMBER}){{0,31}}")
 def read_trace(attributes: dict[str, str]) -> tuple[str | None, str | None]:
     """Give `traceparent` and `tracestate` as they are to be published.
 
-    The origin's (`ce_traceparent`) counts; where the producer gave none, the hop's, which is the transport header.
+    The origin's (`ce_traceparent`) counts; where the producer gave none that is one, the hop's, which is the transport
+    header.
 
     Args:
-        attributes: of a record, at least one of these among them.
+        attributes: of a record.
     """
-    parent, state = attributes.get("traceparent"), attributes.get("tracestate")
-    if parent is None:
-        parent, state = attributes.get("hop-traceparent"), attributes.get("hop-tracestate")
-    if parent is None or not is_traceparent(parent):
-        return None, None
-    return parent, state if state is not None and is_tracestate(state) else None
+    for prefix in ("", "hop-"):
+        parent, state = attributes.get(prefix + "traceparent"), attributes.get(prefix + "tracestate")
+        if parent is not None and is_traceparent(parent):
+            return parent, state if state is not None and is_tracestate(state) else None
+    return None, None
 
 
 def is_traceparent(text: str) -> bool:

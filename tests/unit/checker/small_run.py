@@ -98,6 +98,10 @@ class SmallRun:
         )
         self._conclude(command, command_id, Outcome.APPLIED, None, [event_id])
 
+    def applied_to_nothing(self, command: commands.Command) -> None:
+        """Send a command that finds nothing to change."""
+        self._conclude(command, self._send(command, "applied"), Outcome.APPLIED, None, [])
+
     def rejected(self, command: commands.Command, code: str) -> None:
         """Send a command that a rule refuses, and that wants its outcome on a topic of its own too."""
         command_id = self._send(command, f"rejected:{code}")

@@ -6,12 +6,15 @@ from datetime import timedelta
 
 import pytest
 
+from checker.deciding import MAY_CHANGE_NOTHING
 from checker.evidence import Place
 from checker.faults import Invariant
 from checker.judge import Result, judge
 from checker.state import RETELL
+from domain import commands
+from domain.tables import RULES, SweepRule
 from messages import ids
-from messages.registry import EVENTS
+from messages.registry import COMMAND_TYPES, EVENTS
 from tests.making import NOON
 from tests.unit.checker.small_run import (
     BOB,
@@ -318,6 +321,16 @@ def test_event_of_a_type_that_the_checker_does_not_know_is_never_passed() -> Non
     _rewrite(run, EVENTS_TOPIC, 3, headers=strange)
 
     assert any("squad.painted.v1" in gap for gap in judge(run.evidence()).gaps)
+
+
+def test_command_for_whatever_there_is_may_find_nothing() -> None:
+    run = make_small_run()
+    run.applied_to_nothing(commands.CompleteProjectTasks(squad_id=SQUAD, project_id=PROJECT))
+
+    assert judge(run.evidence()).result is Result.PASS
+    assert {
+        message.name for message in COMMAND_TYPES.values() if isinstance(RULES[message.form], SweepRule)
+    } == MAY_CHANGE_NOTHING
 
 
 def test_checker_knows_what_every_event_does_to_the_tables() -> None:

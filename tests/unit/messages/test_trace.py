@@ -26,6 +26,7 @@ def test_origin_counts_and_the_hop_where_there_is_none():
     assert trace_of(origin, hop, ("ce_tracestate", b"a=1")) == (ORIGIN, "a=1")
     assert trace_of(hop, ("tracestate", b"a=1,b=2")) == (HOP, "a=1,b=2")
     assert trace_of(("traceparent", None)) == (None, None)
+    assert trace_of(("ce_traceparent", b"no trace"), ("ce_tracestate", b"a=1"), hop) == (HOP, None)
 
 
 @pytest.mark.parametrize(
