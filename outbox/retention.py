@@ -47,6 +47,9 @@ _LIST: Final = text(
     """
 )
 
+# "Is there one?" is planned as if there were many, by reading the table until one is met; there is none.
+_BY_INDEX: Final = text("SELECT set_config('enable_seqscan', 'off', true)")
+
 # One statement, one moment: a relay that holds rows and moves its cursor does both in one transaction.
 _CHECK: Final = """
     SELECT
@@ -128,7 +131,7 @@ async def find_obstacle(connection: AsyncConnection, day: date, *, recorded_befo
     """Say why a day's table must stay; `None`: every row is published, old enough, and held by nobody.
 
     Args:
-        connection: for a detached table any; for a partition one that has locked the outbox, if it is to mean anything.
+        connection: in a transaction; for a partition one that has locked the outbox, if it is to mean anything.
         day: whose table.
         recorded_before: its rows were to be written before this.
     """
@@ -136,6 +139,7 @@ async def find_obstacle(connection: AsyncConnection, day: date, *, recorded_befo
     check = text(_CHECK.format(table=partition_name(day))).bindparams(
         bindparam("low", low, type_=BigInteger), bindparam("high", high, type_=BigInteger)
     )
+    await connection.execute(_BY_INDEX)
     found = (await connection.execute(check)).one()
     if found.last_position < high:
         return "rows are still written to it"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import upkeep
 from app.settings import Settings
@@ -245,3 +246,26 @@ async def test_partitions_are_listed_with_what_holds_them_back(outbox: Database,
     with running(settings, "outbox", "partitions", "--json") as process:
         code, printed = await asyncio.to_thread(process.finish)
     assert (code, {json.loads(line)["name"] for line in printed.splitlines()}) == (0, set(listed))
+
+
+async def test_check_of_a_large_day_reads_little_while_everybody_waits(outbox: Database) -> None:
+    await write_rows(outbox, "a", [1])
+    await execute(
+        outbox,
+        "INSERT INTO outbox (time, slot, event_id, topic, key, type, source, body)"
+        " SELECT now(), n % 1024, gen_random_uuid(), 't', 'k', 't', 's', decode(repeat('00', 100), 'hex')"
+        " FROM generate_series(1, 60000) n",
+    )
+    await publish(outbox)
+    await jump(outbox)
+    await execute(outbox, f"ANALYZE {NAME}")
+    async with outbox.engine.connect() as connection:
+        before = await blocks_read(connection)
+        assert await find_obstacle(connection, DAY, recorded_before=LATER) is None
+        assert await blocks_read(connection) - before < 100  # of some 1,500
+
+
+async def blocks_read(connection: AsyncConnection) -> int:
+    """Count the blocks of the day's table that this transaction touched, and of its indexes."""
+    query = text("SELECT pg_stat_get_xact_blocks_fetched(oid) FROM pg_class WHERE relname LIKE :pattern")
+    return sum(await connection.scalars(query, {"pattern": f"{NAME}%"}))
