@@ -62,6 +62,7 @@ def _describe_stack(found: Stack) -> dict[str, str]:
 def _describe_instance(instance: Instance) -> dict[str, object]:
     return {
         "name": instance.name,
+        "kind": instance.kind,
         "running": instance.is_running,
         "keep": instance.keep,
         "owner_pid": instance.owner.pid,

@@ -11,15 +11,15 @@ import pytest
 
 import stack as stacks
 from bench.programs import PROGRAMS
+from tests.conftest import skip_without_a_real_kafka
 
 Results = dict[str, Any]
-
-pytestmark = pytest.mark.real_kafka("keeping what a benchmark sends")
 
 
 @pytest.fixture(scope="module")
 def results(stack: stacks.Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Results]:
     """What all of them found, in one process and on the servers that the other tests have."""
+    skip_without_a_real_kafka(stack, "keeping what a benchmark sends")
     directory = tmp_path_factory.mktemp("results")
     servers = {"SQUAD_DATABASE_URL": stack.database_url, "SQUAD_KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers}
     done = subprocess.run(

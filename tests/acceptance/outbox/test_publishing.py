@@ -364,6 +364,7 @@ class SlowPublisher:
         await self.publisher.close()
 
 
+@pytest.mark.real_kafka("topics whose partitions are chosen")
 @pytest.mark.parametrize("renew_seconds", [0.02, 60], ids=["noticed-while-sending", "noticed-at-the-cursor"])
 async def test_lease_lost_while_sending_costs_a_page_sent_again_and_nothing_else(
     database: Database,
