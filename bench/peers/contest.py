@@ -157,7 +157,7 @@ PROGRAM: Final = Program(
     summary="FastStream applies commands with the guide's code; txoutbox and faststream-outbox relay the same rows. "
     "Each in an environment of its own, tuned as its documents say.",
     full=Sizes(),
-    short=Sizes(commands=1_000, faststream_commands=20, relayed_rows=200, rounds=1),
+    short=Sizes(commands=2_000, faststream_commands=20, relayed_rows=3_000, rounds=1),
     measure=measure,
     rows=rows,
     details=details,
