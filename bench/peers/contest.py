@@ -33,6 +33,10 @@ CONSUMERS: Final = (
 RELAYS: Final = (("txoutbox", 8.0), ("faststream-outbox", 30.0))
 CONSUMER_TARGET: Final = 60.0
 
+ORDER: Final = (
+    "Ours and txoutbox keep the order of each key; faststream-outbox, whose workers run side by side, does not."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
@@ -146,9 +150,9 @@ def _row(results: dict[str, Any], words: str, pair: tuple[str, str], unit: str, 
 
 
 def details(results: dict[str, Any]) -> str:
-    """Give the peers' versions."""
+    """Give the peers' versions, and what they promise less than we do."""
     versions = {name: each["version"] for name, each in results["rounds"][0].items() if "version" in each}
-    return "Versions: " + ", ".join(f"{name} {number}" for name, number in versions.items()) + "."
+    return "Versions: " + ", ".join(f"{name} {number}" for name, number in versions.items()) + ".\n\n" + ORDER
 
 
 PROGRAM: Final = Program(
