@@ -83,9 +83,11 @@ def record(
     return FakeRecord(key=key, value=value, headers=headers, **place)
 
 
-def structured(command: commands.Command, *, command_id: str, **extensions: object) -> FakeRecord:
+def structured(
+    command: commands.Command, *, command_id: str, time: datetime = NOON, **extensions: object
+) -> FakeRecord:
     """Give a command as a record in structured mode."""
-    binary = record(command, command_id=command_id)
+    binary = record(command, command_id=command_id, time=time)
     event = {name[3:]: (value or b"").decode() for name, value in binary.headers if name.startswith("ce_")}
     event |= {"data": json.loads(binary.value or b"")} | extensions
     headers = [("content-type", b"application/cloudevents+json")]

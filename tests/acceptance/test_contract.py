@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections import Counter
+from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 import pytest_asyncio
@@ -17,7 +19,7 @@ from checker.history import History
 from checker.judge import judge
 from tests import making
 from tests.acceptance.conftest import eventually, running
-from tests.making import SOURCE, FakeRecord, new_id, record, structured
+from tests.making import SOURCE, FakeRecord, new_id, structured
 
 ORIGIN = "00-0af7651916cd43dd8448eb211c80319c-b9c7c989f97918e1-01"
 HOP = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -67,12 +69,14 @@ async def test_what_commands_say_of_themselves_reaches_the_wire(answering, datab
     user_id, squad_id, [shop] = new_id(), new_id(), answering.reply_topics
     register = making.register_user(user_id, "ada@example.org", "Ada")
     conversation = {"correlationid": "conversation", "causationid": "before", "recordedtime": "2026-05-04T12:00:00Z"}
+    now = datetime.now(UTC)
+    record = partial(making.record, time=now)
     hopping = record(making.register_user(), command_id="hop")
     hopping.headers = [*hopping.headers, ("traceparent", HOP.encode())]
     history = await produce(
         answering,
         [
-            structured(register, command_id="1", replyto=shop, expectedversion=0, **conversation, **TRACE),
+            structured(register, command_id="1", time=now, replyto=shop, expectedversion=0, **conversation, **TRACE),
             record(register, command_id="1"),
             record(making.register_user(user_id), command_id="2", extensions={"expectedversion": "7", "replyto": shop}),
             record(making.register_user(), command_id="3", extensions={"expirytime": "2020-01-01T00:00:00Z"}),
