@@ -15,6 +15,10 @@ from typer.testing import CliRunner
 from app import broker
 from app import checkpoints as operated
 from app.cli.main import app
+from consumers import kafka_client
+from consumers.adoption import Adoption
+from consumers.assignment import Assignment
+from consumers.comparison import LastRecords
 from consumers.records import Partition
 from tests import making
 from tests.acceptance.conftest import environment, eventually, running, send
@@ -175,6 +179,30 @@ async def test_new_group_decides_for_all_partitions_and_later_ones_begin_at_thei
     assert await checkpoints_of(database) == ends
     assert min(ends[number] for number in (3, 4, 5)) > 0
     await assert_one_effect_each(database, 60)
+
+
+async def test_first_member_of_a_new_group_decides_for_the_partitions_of_the_others_too(service, database):
+    """Else those would look as if they were added later, and be read from their beginning."""
+    commands = service.topic("commands")
+    await send(service, of_partition(1, 10))
+    assignment = Assignment(lanes=1, max_records=10, max_bytes=1000)
+    consumer = AIOKafkaConsumer(bootstrap_servers=service.kafka_bootstrap_servers, enable_auto_commit=False)
+    adoption = Adoption(
+        consumer=consumer,
+        database=database,
+        last_records=LastRecords(client=broker.client_arguments(service)),
+        assignment=assignment,
+        group=service.consumer_group,
+        topic=commands,
+        first_start="latest",
+    )
+    async with kafka_client.opened(consumer):
+        consumer.assign([TopicPartition(commands, 0)])
+        assignment.assign([Partition(commands, 0)])
+        await adoption.adopt_once()
+
+    assert assignment.positions == {Partition(commands, 0): 0}
+    assert await checkpoints_of(database) == {0: 0, 1: 10, 2: 0}
 
 
 async def test_group_without_checkpoints_may_be_refused(service):

@@ -4,6 +4,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.record.util import calc_crc32c
 
+from app import checkpoints as operated
 from consumers.records import Partition
 from domain.commands import Command
 from messages.codec import encode_command
@@ -14,6 +15,7 @@ from tests.acceptance.test_consuming import assert_one_effect_each, consuming, d
 from tests.making import SOURCE, new_id
 
 NAME = "bad-name"
+CHECKPOINTS = "SELECT partition, next_offset FROM checkpoints"
 
 
 class Damaging:
@@ -73,10 +75,14 @@ async def test_undecodable_record_stops_its_partition_alone(service, database):
         await send(service, of_partition(0, 10))
         await eventually("the others go on", lambda: decided(database, 130))
         assert consumer.counts["applied"] == 130
+        assert dict(await rows(database, CHECKPOINTS)) == {0: 60, 1: 20, 2: 50}
 
-    await assert_one_effect_each(database, 130)
-    checkpoints = dict(await rows(database, "SELECT partition, next_offset FROM checkpoints"))
-    assert checkpoints == {0: 60, 1: 20, 2: 50}
+        moves = operated.plan(await operated.fetch(service), [1], everything=False, to="23")
+        await operated.accept(service, moves, reason="tests")
+        await eventually("what is behind it is decided, without a restart", lambda: decided(database, 135))
+        assert source.stopped == {}
+
+    await assert_one_effect_each(database, 135)
 
 
 async def _stopped(source) -> bool:
