@@ -6,23 +6,12 @@ from typing import Final
 from sqlalchemy import BigInteger, Integer, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from outbox.errors import LeaseLostError, MissingCursorError, WrongClusterError
+from outbox import restore
+from outbox.errors import LeaseLostError
 from outbox.lease import relay_lease
 
 _COLUMNS: Final = """shard, slot_from, slot_to, CAST(previous AS text) AS previous, CAST(current AS text) AS current,
     high, position, epoch"""
-
-_FOUND: Final = """
-    (SELECT system_identifier FROM pg_control_system()),
-    (SELECT CAST(oid AS bigint) FROM pg_database WHERE datname = current_database()),
-    CAST(CAST('outbox' AS regclass) AS oid)"""
-
-_IDENTITY: Final = text(
-    f"""
-    SELECT system_identifier, database_oid, outbox_oid, {_FOUND}
-    FROM relay_cursors WHERE shard = :shard
-    """  # noqa: S608 - constants only
-)
 
 _LOAD: Final = text(f"SELECT {_COLUMNS} FROM relay_cursors WHERE shard = :shard")  # noqa: S608 - constants only
 
@@ -31,7 +20,7 @@ _CLAIM: Final = text(
     f"""
     UPDATE relay_cursors
     SET epoch = :epoch,
-        (system_identifier, database_oid, outbox_oid) = (SELECT {_FOUND})
+        (system_identifier, database_oid, outbox_oid, timeline) = (SELECT {restore.FOUND})
     WHERE shard = :shard AND epoch <= :epoch
     RETURNING {_COLUMNS}
     """  # noqa: S608 - constants only
@@ -91,17 +80,12 @@ async def load(connection: AsyncConnection, *, shard: int, epoch: int) -> Cursor
 
     Raises:
         MissingCursorError: no such shard.
-        WrongClusterError: system, database or table are not those that the cursor was made in.
+        WrongClusterError, RestoredError: nothing can be relayed here before an operator decided.
         LeaseLostError: a later holder has it.
     """
-    identity = (await connection.execute(_IDENTITY, {"shard": shard})).one_or_none()
-    if identity is None:
-        raise MissingCursorError(shard)
-    stored, found = tuple(identity[:3]), tuple(identity[3:])
-    if stored != found and stored != (None, None, None):
-        raise WrongClusterError(shard=shard, stored=stored, found=found)
+    is_known = await restore.check(connection, shard=shard)
     row = (await connection.execute(_LOAD, {"shard": shard})).one_or_none()
-    if row is None or row.epoch != epoch or stored == (None, None, None):
+    if row is None or row.epoch != epoch or not is_known:
         row = (await connection.execute(_CLAIM, {"shard": shard, "epoch": epoch})).one_or_none()
     if row is None:
         raise LeaseLostError(relay_lease(shard), epoch)

@@ -1,5 +1,7 @@
 """Why a relay stops, or will not do what an operator wants."""
 
+from typing import Final
+
 
 class RelayError(Exception):
     """What an operator has to look at; the message says what."""
@@ -46,14 +48,26 @@ class MissingCursorError(RelayError):
         super().__init__(f"relay_cursors has no row for shard {shard}: run the migrations")
 
 
+REBASE: Final = "`squad relay rebase --reason …` says what would be published again, and with --yes does it"
+
+
 class WrongClusterError(RelayError):
     """The cursor belongs to another cluster, database or outbox table: its transaction ids mean nothing here."""
 
-    def __init__(self, *, shard: int, stored: tuple[int, int, int], found: tuple[int, int, int]) -> None:
+    def __init__(self, *, shard: int, stored: tuple[int | None, ...], found: tuple[int | None, ...]) -> None:
         names = ("system identifier", "database oid", "outbox oid")
         differences = ", ".join(
             f"{name} {was} is now {now}" for name, was, now in zip(names, stored, found, strict=True) if was != now
         )
         super().__init__(
-            f"the cursor of shard {shard} belongs to another place, so nothing is published: {differences}"
+            f"the cursor of shard {shard} belongs to another place, so nothing is published: {differences}. {REBASE}"
+        )
+
+
+class RestoredError(RelayError):
+    """The cursor or rows are of transactions that this server has yet to begin."""
+
+    def __init__(self, *, shard: int, what: str) -> None:
+        super().__init__(
+            f"the database was restored under the cursor of shard {shard}, so nothing is published: {what}. {REBASE}"
         )

@@ -1,11 +1,14 @@
 """`squad relay …`: running relays and looking after them."""
 
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from app.cli.output import Json, Reason, print_rows
+from app.cli.output import Json, Reason, print_fields, print_json, print_rows
 from app.cli.running import run_process
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 app = typer.Typer()
 relay = typer.Typer(help="The relay, which publishes the outbox.", no_args_is_help=True)
@@ -61,3 +64,76 @@ def reshard(
         for each in listed
     ]
     print_rows(rows, as_json=as_json)
+
+
+@relay.command("status")
+def status(*, as_json: Json = False) -> None:
+    """Show each shard: who leads it, how far it is, what waits, and why nothing is published, if it is so."""
+    import asyncio
+    from dataclasses import asdict
+
+    from app import wiring
+    from app.settings import Settings
+    from outbox.connection import own_connection
+    from outbox.status import ShardStatus, fetch_status
+
+    async def fetch() -> list[ShardStatus]:
+        async with wiring.open_database(Settings.load(), pool_size=1) as database, own_connection(database) as alone:
+            return await fetch_status(alone)
+
+    for number, shard in enumerate(asyncio.run(fetch())):
+        if as_json:
+            print_json(asdict(shard))
+            continue
+        if number:
+            typer.echo()
+        print_fields(asdict(shard))
+
+
+@relay.command("rebase")
+def rebase(
+    *,
+    from_position: Annotated[int | None, typer.Option(help="Publish all rows from this position on again.")] = None,
+    from_time: Annotated[
+        str | None, typer.Option(help="Publish all rows recorded at this time (RFC 3339) or later again.")
+    ] = None,
+    from_now: Annotated[bool, typer.Option("--from-now", help="Publish nothing of what is there.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; else it is only said what would be done.")] = False,
+    reason: Reason,
+    as_json: Json = False,
+) -> None:
+    """Set the cursors anew for this database, after a restore. By default all that may be unpublished is published."""
+    import asyncio
+    from dataclasses import asdict
+
+    from app import wiring
+    from app.settings import Settings
+    from outbox import rebase as rebasing
+
+    if sum((from_position is not None, from_time is not None, from_now)) > 1:
+        raise typer.BadParameter("give one of --from-position, --from-time and --from-now")
+    since = rebasing.Since(position=from_position, time=_parse_time(from_time), now=from_now)
+
+    async def run() -> list[rebasing.ShardPlan]:
+        async with wiring.open_database(Settings.load(), pool_size=1) as database, database.transaction() as session:
+            if yes:
+                return await rebasing.rebase(session, since, reason=reason)
+            return await rebasing.plan(session, since)
+
+    plans = asyncio.run(run())
+    print_rows([asdict(each) | {"done": yes} for each in plans], as_json=as_json)
+    if not yes and not as_json:
+        typer.echo("nothing is changed: with --yes, `rows` are published, `repeated` of them once more;")
+        typer.echo("`left_out` may never have been published, and are not then either")
+
+
+def _parse_time(given: str | None) -> "datetime | None":
+    from datetime import datetime
+
+    try:
+        moment = None if given is None else datetime.fromisoformat(given)
+    except ValueError as error:
+        raise typer.BadParameter(f"--from-time: {error}") from None
+    if moment is not None and moment.tzinfo is None:
+        raise typer.BadParameter("--from-time: needs an offset, such as Z")
+    return moment

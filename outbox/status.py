@@ -1,0 +1,127 @@
+"""How the relays are, shard by shard, as the tables say it: from any machine, whether one runs or not."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import SmallInteger, Text, bindparam, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.models.base import Xid8
+from outbox import restore
+from outbox.errors import RelayError
+from outbox.lease import relay_lease
+
+_SHARDS: Final = text(
+    """
+    SELECT c.shard, c.slot_from, c.slot_to, CAST(c.previous AS text) AS previous, CAST(c.current AS text) AS current,
+           c.position, c.high, c.epoch
+    FROM relay_cursors c
+    ORDER BY c.slot_from
+    """
+)
+_LEASE: Final = text("SELECT holder, epoch, expires_at FROM leases WHERE name = :name AND expires_at > now()")
+
+_BACKLOG: Final = text(
+    """
+    SELECT count(*) AS rows, extract(epoch FROM now() - min(recorded_at)) AS age_seconds
+    FROM (
+        SELECT position, recorded_at, txid FROM outbox
+        WHERE txid >= CAST(:previous_xmax AS xid8) AND slot BETWEEN :slot_from AND :slot_to
+        UNION ALL
+        SELECT position, recorded_at, txid FROM outbox
+        WHERE txid = ANY(CAST(:previous_xip AS xid8[])) AND slot BETWEEN :slot_from AND :slot_to
+    ) w
+    WHERE :current IS NULL OR position > :position
+       OR NOT pg_visible_in_snapshot(txid, (SELECT CAST(CAST(:current AS text) AS pg_snapshot)))
+    """
+).bindparams(
+    bindparam("previous_xmax", type_=Xid8()),
+    bindparam("current", type_=Text),
+    bindparam("slot_from", type_=SmallInteger),
+    bindparam("slot_to", type_=SmallInteger),
+)
+
+_HELD: Final = text(
+    """
+    SELECT count(*) AS rows, count(DISTINCT (topic, key)) AS holds FROM held WHERE slot BETWEEN :slot_from AND :slot_to
+    """
+).bindparams(bindparam("slot_from", type_=SmallInteger), bindparam("slot_to", type_=SmallInteger))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardStatus:
+    """How the relay of a shard is.
+
+    Attributes:
+        shard, slot_from, slot_to: which, and of which slots.
+        holder: who leads it; nobody, when its lease is free or expired.
+        lease_epoch, expires_at: of the lease, while somebody has it.
+        epoch: of the cursor.
+        previous: the snapshot up to which everything is published.
+        current, position, high: the open window, how far in it, and its end; without a window, `position` is the last.
+        backlog_rows: how many rows are not published; held ones do not count.
+        age_seconds: how long the oldest of them has waited.
+        held_rows, holds: rows that wait because of a refusal, and of how many topics and keys.
+        refusal: why nothing is published, when the relay refuses to.
+    """
+
+    shard: int
+    slot_from: int
+    slot_to: int
+    holder: str | None
+    lease_epoch: int | None
+    expires_at: datetime | None
+    epoch: int
+    previous: str
+    current: str | None
+    position: int
+    high: int | None
+    backlog_rows: int
+    age_seconds: float | None
+    held_rows: int
+    holds: int
+    refusal: str | None
+
+
+async def fetch_status(connection: AsyncConnection) -> list[ShardStatus]:
+    """Give each shard's status.
+
+    Args:
+        connection: in autocommit, as every statement looks by itself.
+    """
+    return [await _describe(connection, dict(row._mapping)) for row in await connection.execute(_SHARDS)]
+
+
+async def _describe(connection: AsyncConnection, cursor: dict[str, object]) -> ShardStatus:
+    shard = int(str(cursor["shard"]))
+    slots = {name: cursor[name] for name in ("slot_from", "slot_to")}
+    lease = (await connection.execute(_LEASE, {"name": relay_lease(shard)})).one_or_none()
+    _, xmax, running = str(cursor["previous"]).split(":")
+    window = {
+        "previous_xmax": int(xmax),
+        "previous_xip": [int(txid) for txid in running.split(",") if txid],
+        "current": cursor["current"],
+        "position": cursor["position"],
+    }
+    backlog = (await connection.execute(_BACKLOG, window | slots)).one()
+    held = (await connection.execute(_HELD, slots)).one()
+    return ShardStatus(
+        **cursor,  # type: ignore[arg-type] # the columns of the statement
+        holder=None if lease is None else lease.holder,
+        lease_epoch=None if lease is None else lease.epoch,
+        expires_at=None if lease is None else lease.expires_at,
+        backlog_rows=backlog.rows,
+        age_seconds=None if backlog.age_seconds is None else float(backlog.age_seconds),
+        held_rows=held.rows,
+        holds=held.holds,
+        refusal=await _find_refusal(connection, shard),
+    )
+
+
+async def _find_refusal(connection: AsyncConnection, shard: int) -> str | None:
+    try:
+        await restore.check(connection, shard=shard)
+    except RelayError as error:
+        return str(error)
+    return None
