@@ -168,27 +168,33 @@ async def test_rebase_loses_no_row_of_transactions_under_way(database: Database)
     publisher = RecordingPublisher()
     await write_rows(database, "a", [1])
     await publish_all(database, publisher)
-    async with database.sessions() as began, database.sessions() as wrote:
+    await write_rows(database, "a", [2])
+    async with database.sessions() as began, database.sessions() as wrote, database.sessions() as held_up:
         await began.execute(text("SELECT pg_current_xact_id()"))
         await append_rows(wrote, "b", [1])
+        await held_up.execute(text("SELECT 1 FROM leases FOR UPDATE"))
         rebased = asyncio.ensure_future(rebase(database))
-        await wait_for_lock(database)
+        await wait_for_lock(database, "relation = 'outbox'::regclass")
         await wrote.commit()
+        # Its own transaction id is taken now. Another that is later and over makes it one that snapshots show.
+        await wait_for_lock(database, "locktype = 'transactionid'")
+        await execute(database, "SELECT pg_current_xact_id()")
+        await held_up.rollback()
         await rebased
         await append_rows(began, "c", [1])
         await began.commit()
-    await write_rows(database, "a", [2])
+    await write_rows(database, "a", [3])
     await publish_all(database, publisher)
 
     verdict = await judge(database, publisher.records)
-    assert (verdict.committed, verdict.lost, verdict.repeated, verdict.disordered) == (4, set(), 0, [])
+    assert (verdict.committed, verdict.lost, verdict.repeated, verdict.disordered) == (5, set(), 0, [])
 
 
-async def wait_for_lock(database: Database) -> None:
+async def wait_for_lock(database: Database, which: str) -> None:
+    """Wait until somebody waits for a lock."""
+    query = f"SELECT 1 FROM pg_locks WHERE {which} AND NOT granted"
     async with asyncio.timeout(20):
-        while not await fetch_rows(  # noqa: ASYNC110 - the server has no event for us
-            database, "SELECT 1 FROM pg_locks WHERE relation = 'outbox'::regclass AND NOT granted"
-        ):
+        while not await fetch_rows(database, query):  # noqa: ASYNC110 - the server has no event for us
             await asyncio.sleep(0.01)
 
 
