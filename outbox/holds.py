@@ -38,7 +38,7 @@ _ADD: Final = text(
     bindparam("reasons", type_=ARRAY(Text)),
 )
 
-_REQUESTED: Final = text(
+REQUESTED: Final = text(
     """
     SELECT position, topic, key, release_requested, skip_requested
     FROM held
@@ -57,13 +57,19 @@ _PLACE: Final = (
     bindparam("position", type_=BigInteger),
 )
 
-_LINES: Final = text(
+# LATERAL with a LIMIT, so that each row is looked up: joined otherwise, all of the outbox was walked.
+LINES: Final = text(
     f"""
-    SELECT h.position, octet_length(o.body), o.position IS NOT NULL
-    FROM held h LEFT JOIN outbox o ON o.position = h.position
-    WHERE {_OF_HOLD} AND NOT h.skip_requested
-    ORDER BY h.position
-    LIMIT :page_rows
+    SELECT w.position, o.bytes, o.position IS NOT NULL
+    FROM (
+        SELECT h.position FROM held h
+        WHERE {_OF_HOLD} AND NOT h.skip_requested
+        ORDER BY h.position
+        LIMIT :page_rows
+    ) w LEFT JOIN LATERAL (
+        SELECT position, octet_length(body) AS bytes FROM outbox WHERE position = w.position LIMIT 1
+    ) o ON true
+    ORDER BY w.position
     """  # noqa: S608 - constants only
 ).bindparams(*_PLACE)
 
@@ -174,7 +180,7 @@ class Holds:
 
     async def find_request(self, connection: AsyncConnection) -> Request | None:
         """Give something that an operator wants."""
-        found = (await connection.execute(_REQUESTED, self._slots)).one_or_none()
+        found = (await connection.execute(REQUESTED, self._slots)).one_or_none()
         if found is None:
             return None
         position, topic, key, is_release, is_skip = found
@@ -214,7 +220,7 @@ async def add(connection: AsyncConnection, held: Sequence[Refused]) -> None:
 
 async def fetch_lines(connection: AsyncConnection, hold: Hold, *, page_rows: int) -> list[Line]:
     """Give the first lines of a hold that are not to be dropped, by position."""
-    return [Line(*row) for row in await connection.execute(_LINES, hold.place | {"page_rows": page_rows})]
+    return [Line(*row) for row in await connection.execute(LINES, hold.place | {"page_rows": page_rows})]
 
 
 async def remove(connection: AsyncConnection, positions: Sequence[int]) -> None:

@@ -28,7 +28,7 @@ FOUND: Final = f"""
 """Where we are: system identifier, oids of database and table, timeline."""
 
 # The highest transaction id of a row and the snapshot are of one moment: every row that it sees is from before it.
-_LOOK: Final = text(
+LOOK: Final = text(
     f"""
     SELECT system_identifier, database_oid, outbox_oid, timeline, {FOUND},
            CAST(CAST(pg_snapshot_xmax(COALESCE(current, previous)) AS text) AS bigint),
@@ -72,7 +72,7 @@ async def check(connection: AsyncConnection, *, shard: int) -> bool:
         WrongClusterError: system, database or table are not those that the cursor was made in.
         RestoredError: the cursor or rows are of transactions that this server has not begun yet.
     """
-    row = (await connection.execute(_LOOK, {"shard": shard})).one_or_none()
+    row = (await connection.execute(LOOK, {"shard": shard})).one_or_none()
     if row is None:
         raise MissingCursorError(shard)
     stored, found = _place(row[:4]), _place(row[4:8])

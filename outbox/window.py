@@ -94,9 +94,18 @@ _FETCH: Final = """
       AND pg_visible_in_snapshot(txid, (SELECT CAST(CAST(:current AS text) AS pg_snapshot)))
     ORDER BY position"""
 
-_FETCH_POSITIONS: Final = text(
-    f"SELECT {_COLUMNS} FROM outbox WHERE position = ANY(:positions) ORDER BY position"  # noqa: S608 - constants only
-).bindparams(bindparam("positions", type_=ARRAY(BigInteger)))
+# With the range, because an array does not tell which partitions to look in.
+FETCH_POSITIONS: Final = text(
+    f"""
+    SELECT {_COLUMNS} FROM outbox
+    WHERE position >= :low AND position <= :high AND position = ANY(:positions)
+    ORDER BY position
+    """  # noqa: S608 - constants only
+).bindparams(
+    bindparam("low", type_=BigInteger),
+    bindparam("high", type_=BigInteger),
+    bindparam("positions", type_=ARRAY(BigInteger)),
+)
 
 _TYPES: Final = {
     "previous_xmax": Xid8(),
@@ -224,4 +233,4 @@ class Window:
 
 async def fetch_positions(connection: AsyncConnection, positions: Sequence[int]) -> Sequence[Sequence[Any]]:
     """Give rows by position, whatever their transaction, as `wire.wrap` takes them."""
-    return await fetch_records(connection, _FETCH_POSITIONS, {"positions": list(positions)})
+    return await fetch_records(connection, FETCH_POSITIONS, {"positions": list(positions)})

@@ -11,7 +11,7 @@ from app.cli.main import app
 from db.database import Database
 from outbox.errors import UnmergeableError
 from outbox.hold_requests import NotHeldError
-from tests.relaying import RecordingPublisher, fetch_rows, leading_relay, write_rows
+from tests.relaying import RecordingPublisher, execute, fetch_rows, leading_relay, write_rows
 
 
 @pytest.fixture
@@ -67,6 +67,34 @@ async def test_outbox_is_divided_by_an_operator(database: Database, squad: Any) 
         await relay.pass_once()
     with pytest.raises(UnmergeableError):
         await squad("relay", "reshard", "--shards", "1", "--wait-seconds", "0", "--reason", "less to do")
+
+
+async def test_status_and_a_rebase_that_is_first_only_said(database: Database, squad: Any) -> None:
+    await write_rows(database, "a", [1, 2])
+    async with leading_relay(database, RecordingPublisher()) as relay:
+        await relay.pass_once()
+    await write_rows(database, "a", [3])
+    await execute(database, "UPDATE relay_cursors SET system_identifier = 4711")
+    (status,) = await squad("relay", "status")
+    assert (status["shard"], status["backlog_rows"], status["current"]) == (0, 1, None)
+    assert "squad relay rebase" in status["refusal"]
+
+    (said,) = await squad("relay", "rebase", "--reason", "restored")
+    assert (said["rows"], said["repeated"], said["done"]) == (1, 0, False)
+    assert "squad relay rebase" in (await squad("relay", "status"))[0]["refusal"]
+    (done,) = await squad("relay", "rebase", "--from-time", "2020-01-01T00:00:00Z", "--reason", "restored", "--yes")
+    assert (done["rows"], done["repeated"], done["done"]) == (3, 2, True)
+    (status,) = await squad("relay", "status")
+    assert (status["backlog_rows"], status["refusal"]) == (3, None)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--from-now", "--from-position", "1"), ("--from-time", "yesterday"), ("--from-time", "2026-01-01T00:00:00")],
+)
+async def test_a_rebase_begins_at_one_place(squad: Any, arguments: tuple[str, ...]) -> None:
+    with pytest.raises(AssertionError):
+        await squad("relay", "rebase", *arguments, "--reason", "x")
 
 
 @pytest.mark.parametrize(

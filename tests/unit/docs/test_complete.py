@@ -246,6 +246,7 @@ def test_sql_of_the_documents_names_tables_and_columns_that_exist() -> None:
         "going on after ",
         "relay interrupted",
         "belongs to another place",
+        "was restored under the cursor",
         "kafka unavailable",
         "kafka available again",
     ],
