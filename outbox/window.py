@@ -233,4 +233,7 @@ class Window:
 
 async def fetch_positions(connection: AsyncConnection, positions: Sequence[int]) -> Sequence[Sequence[Any]]:
     """Give rows by position, whatever their transaction, as `wire.wrap` takes them."""
-    return await fetch_records(connection, FETCH_POSITIONS, {"positions": list(positions)})
+    if not positions:
+        return []
+    place = {"low": min(positions), "high": max(positions), "positions": list(positions)}
+    return await fetch_records(connection, FETCH_POSITIONS, place)
