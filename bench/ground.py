@@ -110,13 +110,18 @@ async def open_ground(stack: Stack, *, partitions: int = 6) -> AsyncIterator[Set
         await clean_up(stack, settings)
 
 
-async def prepare(stack: Stack, *, number: int, seed: int) -> Ground:
-    """Make the template database and the topic.
+@asynccontextmanager
+async def prepare(stack: Stack, *, number: int, seed: int) -> AsyncIterator[Ground]:
+    """Give the template database and the topic, removed at the end.
 
     Seeding commands (users, squads, projects, tasks) go through the consumer itself; the measured ones follow them in
     the same topic: 40 % create a squad, 20 % transfer one, 40 % complete a task.
     """
-    settings = await make(stack)
+    async with open_ground(stack) as settings:
+        yield await _lay(stack, settings, number=number, seed=seed)
+
+
+async def _lay(stack: Stack, settings: Settings, *, number: int, seed: int) -> Ground:
     seeding, measured = plan(random.Random(seed), number)  # noqa: S311 - reproducible on purpose
     for number_of_stage, stage in enumerate(seeding):
         await send(settings, stage, name=f"seed-{number_of_stage}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bench import consuming, relaying, report
-from bench.ground import Ground, clean_up, prepare
+from bench.ground import Ground, prepare
 from bench.program import Program
 from bench.report import Row
 from stack import Stack
@@ -45,12 +45,11 @@ async def run_round(ground: Ground, *, guide_commands: int) -> dict[str, dict[st
 
 async def measure(stack: Stack, sizes: Sizes, seed: int) -> dict[str, Any]:
     """Prepare the ground and run all rounds."""
-    ground = await prepare(stack, number=sizes.commands, seed=seed)
     rounds = []
-    for number in range(sizes.rounds):
-        rounds.append(await run_round(ground, guide_commands=sizes.guide_commands))
-        print(f"round {number + 1} of {sizes.rounds}: " + _line(rounds[-1]), flush=True)
-    await clean_up(stack, ground.settings)
+    async with prepare(stack, number=sizes.commands, seed=seed) as ground:
+        for number in range(sizes.rounds):
+            rounds.append(await run_round(ground, guide_commands=sizes.guide_commands))
+            print(f"round {number + 1} of {sizes.rounds}: " + _line(rounds[-1]), flush=True)
     return {"load": ground.load, "rounds": rounds}
 
 

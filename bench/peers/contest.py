@@ -15,7 +15,7 @@ from app import broker, wiring
 from app.settings import Settings
 from bench import consuming, relaying, report
 from bench.draining import consume_to_end
-from bench.ground import Ground, clean_up, fresh_database, prepare, reset_checkpoints
+from bench.ground import Ground, fresh_database, prepare, reset_checkpoints
 from bench.peers.measuring import run_peer
 from bench.program import Program
 from bench.relaying import Ready
@@ -50,13 +50,13 @@ class Sizes:
 
 async def measure(stack: Stack, sizes: Sizes, seed: int) -> dict[str, Any]:
     """Prepare the ground and run all rounds."""
-    ground = await prepare(stack, number=sizes.commands, seed=seed)
     rounds = []
-    for number in range(sizes.rounds):
-        rounds.append(await _consumers(ground, sizes.faststream_commands) | await _relays(ground, sizes.relayed_rows))
-        print(f"round {number + 1} of {sizes.rounds}: {json.dumps(_rates(rounds[-1]))}", flush=True)
-        gc.collect()
-    await clean_up(stack, ground.settings)
+    async with prepare(stack, number=sizes.commands, seed=seed) as ground:
+        for number in range(sizes.rounds):
+            found = await _consumers(ground, sizes.faststream_commands)
+            rounds.append(found | await _relays(ground, sizes.relayed_rows))
+            print(f"round {number + 1} of {sizes.rounds}: {json.dumps(_rates(rounds[-1]))}", flush=True)
+            gc.collect()
     return {"load": ground.load, "rounds": rounds}
 
 
