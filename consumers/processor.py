@@ -8,9 +8,10 @@ from time import perf_counter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consumers import checkpoints, dead_letters, inbox
-from consumers.decide import Decisions, Topics, declare_reads
+from consumers.decide import Decisions, declare_reads
 from consumers.decode import Decoder, Incoming
 from consumers.records import Batch
+from consumers.results import Results, Topics
 from db.database import Database
 from db.load import load_state
 from db.sweep import carry_out
@@ -68,7 +69,7 @@ class Processor:
             decisions = await self._decide(session, batch, incoming, stopwatch)
             await self._write(session, batch, decisions, stopwatch)
         stopwatch.done("commit")
-        return decisions.counts
+        return decisions.results.counts
 
     async def _decide(
         self, session: AsyncSession, batch: Batch, incoming: Sequence[Incoming], stopwatch: Stopwatch
@@ -79,7 +80,7 @@ class Processor:
         stopwatch.done("checkpoint and known ids")
         state = await load_state(session, declare_reads(incoming, known))
         stopwatch.done("load")
-        decisions = Decisions(self._topics, state, known, began_at, floor_microseconds)
+        decisions = Decisions(Results(self._topics, known), state, began_at, floor_microseconds)
         for each in incoming:
             sweep = decisions.decide(each)
             if sweep is not None:
@@ -90,12 +91,13 @@ class Processor:
         return decisions
 
     async def _write(self, session: AsyncSession, batch: Batch, decisions: Decisions, stopwatch: Stopwatch) -> None:
-        await inbox.insert(session, decisions.inbox)
-        await dead_letters.insert(session, decisions.letters)
+        results = decisions.results
+        await inbox.insert(session, results.inbox)
+        await dead_letters.insert(session, results.letters)
         stopwatch.done("inbox")
         await write_state(session, decisions.state)
         stopwatch.done("state")
-        await decisions.outbox.write(session)
+        await results.outbox.write(session)
         stopwatch.done("outbox")
         await checkpoints.advance(session, self._group, batch.last_records())
         stopwatch.done("advance")

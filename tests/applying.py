@@ -9,11 +9,11 @@ from typing import Any, Self
 from sqlalchemy import event, text
 
 from consumers import checkpoints
-from consumers.decide import Topics
 from consumers.decode import Decoder
 from consumers.permissions import Permissions
 from consumers.processor import Processor
 from consumers.records import Batch, Partition
+from consumers.results import Topics
 from db.database import Database
 from messages.codec import Limits
 from tests.making import TOPIC, FakeRecord, batch

@@ -7,13 +7,13 @@ from app.settings import Settings
 from app.wiring.parts import Process
 from consumers.caught_up import CaughtUp
 from consumers.consumer import Consumer
-from consumers.decide import Topics
 from consumers.decode import Decoder
 from consumers.inbox_floor import Rule
 from consumers.membership import Membership
 from consumers.permissions import Permissions
 from consumers.processor import Processor
 from consumers.pruning import Pruner
+from consumers.results import Topics
 from consumers.source import Source
 from db.database import Database
 from messages.codec import Limits

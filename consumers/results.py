@@ -1,0 +1,229 @@
+"""What the transaction of a batch stores and sends, collected while it is decided.
+
+Rows are tuples in the order of their columns, written out here because each command needs three of them.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic_core import to_json
+
+from consumers import dead_letters
+from consumers.dead_letters import Refused
+from consumers.decode import Incoming
+from consumers.inbox import Identity, Known
+from domain.events import Event
+from domain.values import is_id
+from messages.envelope import Envelope
+from messages.ids import CommandIds
+from messages.keys import slot_of
+from messages.outcome import PROVISIONAL, Outcome
+from messages.refusals import Reason, RefusedError
+from messages.registry import EVENTS, OUTCOME
+from outbox.append import Outbox, Row, sent_to
+
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topics:
+    """Where messages go, and as whom.
+
+    Args:
+        events, outcomes, dead_letters: names of topics.
+        replies: the topics to which outcomes may go besides, where a command names one.
+        source: CloudEvents `source` of our events and outcomes.
+        dead_letter_bytes: how much of a dead letter's headers and value is published.
+    """
+
+    events: str
+    outcomes: str
+    dead_letters: str
+    replies: frozenset[str] = frozenset()
+    source: str = "/agent-squad"
+    dead_letter_bytes: int = 900_000
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a command of this batch is answered with, as often as it comes: the same row of the outbox again."""
+
+    fingerprint: bytes
+    row: Row
+    reply_to: str | None
+
+
+@dataclass(slots=True)
+class Results:
+    """Collects inbox rows, outbox rows and dead letters, and counts them.
+
+    Args:
+        topics: where messages go.
+        known: commands decided before this batch.
+    """
+
+    topics: Topics
+    known: Mapping[Identity, Known]
+    outbox: Outbox = field(default_factory=Outbox)
+    inbox: list[tuple[Any, ...]] = field(default_factory=list)
+    letters: list[Refused] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    _answers: dict[Identity, Answer] = field(default_factory=dict)
+
+    def find_answer(self, identity: Identity) -> Answer | None:
+        """Give what a command was answered with, before this batch or in it."""
+        answer = self._answers.get(identity)
+        if answer is None and (known := self.known.get(identity)) is not None:
+            row = self._outcome_row(
+                known.key,
+                known.correlation_id,
+                identity.command_id,
+                CommandIds(*identity).outcome(known.outcome_revision),
+                known.outcome_body,
+                known.decided_microseconds,
+                known.recorded_microseconds,
+            )
+            answer = self._answers[identity] = Answer(known.fingerprint, row, known.reply_to)
+        return answer
+
+    def repeat(self, incoming: Incoming, answer: Answer) -> None:
+        """Answer a command that comes again; one with other content under the same id is a dead letter."""
+        if answer.fingerprint == incoming.fingerprint:
+            self.counts["duplicate"] += 1
+            self._append_answer(answer)
+        else:
+            conflict = "the id was used before, with other content"
+            self.add_letter(incoming, RefusedError(Reason.ID_CONFLICT, conflict))
+
+    def append_event(self, incoming: Incoming, envelope: Envelope, event_id: str, event: Event, sequence: int) -> None:
+        """Publish an event, `sequence` being its number in its stream."""
+        message_type, key = EVENTS[type(event)], event.stream_id.encode()
+        self.counts["event"] += 1
+        self.outbox.append(
+            (
+                None,
+                incoming.now.microseconds,
+                sequence,
+                slot_of(key),
+                event_id,
+                self.topics.events,
+                key,
+                message_type.name,
+                self.topics.source,
+                envelope.correlation_id,
+                envelope.id,
+                envelope.traceparent,
+                message_type.dataschema,
+                JSON,
+                None if envelope.tracestate is None else to_json({"tracestate": envelope.tracestate}).decode(),
+                None,
+                None,
+                message_type.encode(event),
+            )
+        )
+
+    def conclude(
+        self,
+        incoming: Incoming,
+        envelope: Envelope,
+        ids: CommandIds,
+        outcome: Outcome,
+        body: bytes,
+        event_ids: Sequence[str],
+    ) -> None:
+        """Remember what became of a command, and answer it."""
+        record, now = incoming.record, incoming.now.microseconds
+        key = _key_text(record.key)
+        self.inbox.append(
+            (
+                envelope.source,
+                envelope.id,
+                envelope.type,
+                key,
+                envelope.correlation_id,
+                incoming.fingerprint,
+                outcome,
+                1,
+                outcome not in PROVISIONAL,
+                body,
+                "{" + ",".join(event_ids) + "}",
+                record.topic,
+                record.partition,
+                record.offset,
+                envelope.time_microseconds,
+                now,
+                None,
+                envelope.reply_to,
+            )
+        )
+        row = self._outcome_row(key, envelope.correlation_id, envelope.id, ids.outcome(1), body, now, None)
+        answer = Answer(incoming.fingerprint, row, envelope.reply_to)
+        if incoming.identity is not None:
+            self._answers[incoming.identity] = answer
+        self._append_answer(answer)
+
+    def add_letter(self, incoming: Incoming, refusal: RefusedError) -> None:
+        """Keep a record that nobody can apply, and publish it with the reason."""
+        self.counts[f"dead letter: {refusal.reason}"] += 1
+        letter = Refused(incoming.record, incoming.envelope, refusal.reason, refusal.detail)
+        self.letters.append(letter)
+        dead_letters.append(
+            self.outbox,
+            letter,
+            topic=self.topics.dead_letters,
+            source=self.topics.source,
+            time_microseconds=incoming.now.microseconds,
+            max_bytes=self.topics.dead_letter_bytes,
+        )
+
+    def _append_answer(self, answer: Answer) -> None:
+        """Publish a command's outcome; the same message goes to the topic that the command named, too."""
+        self.counts["outcome"] += 1
+        self.outbox.append(answer.row)
+        # Settings may have changed since it was decided.
+        if answer.reply_to is not None and answer.reply_to in self.topics.replies:
+            self.counts["reply"] += 1
+            self.outbox.append(sent_to(answer.reply_to, answer.row))
+
+    def _outcome_row(
+        self,
+        key: str,
+        correlation_id: str,
+        command_id: str,
+        outcome_id: str,
+        body: bytes,
+        decided_microseconds: int,
+        recorded_microseconds: int | None,
+    ) -> Row:
+        encoded = key.encode() or None
+        return (
+            recorded_microseconds,
+            decided_microseconds,
+            None,
+            slot_of(encoded),
+            outcome_id,
+            self.topics.outcomes,
+            encoded,
+            OUTCOME.name,
+            self.topics.source,
+            correlation_id,
+            command_id,
+            None,
+            OUTCOME.dataschema,
+            JSON,
+            None,
+            None,
+            None,
+            body,
+        )
+
+
+def _key_text(key: bytes | None) -> str:
+    """Give the key as the inbox stores it and its outcome is published with.
+
+    A key that is no id is none of ours, and may be as large as a record: its outcome has no key.
+    """
+    text = (key or b"").decode(errors="replace")
+    return text if is_id(text) else ""
