@@ -124,7 +124,8 @@ async def test_who_says_nothing_is_given_up_in_time(settings: Settings) -> None:
     address = f"127.0.0.1:{silent.sockets[0].getsockname()[1]}"
     update = {"database_url": f"postgresql+asyncpg://squad@{address}/x", "kafka_bootstrap_servers": address}
 
-    found = await findings(settings.model_copy(update=update), timeout_seconds=0.5)
+    async with asyncio.timeout(5):
+        found = await findings(settings.model_copy(update=update), timeout_seconds=0.5)
 
     held.set()
     silent.close()

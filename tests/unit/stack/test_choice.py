@@ -116,6 +116,14 @@ def test_without_any_way_the_error_names_what_each_lacks(environment, monkeypatc
         choose(environment)
 
 
+def test_without_the_library_of_the_mock_the_error_names_its_extra(environment, home, monkeypatch):
+    (home / "bin" / "java").unlink()
+    monkeypatch.setattr("stack.obstacles.find_spec", lambda module: None if module == "confluent_kafka" else True)
+
+    with pytest.raises(StackError, match="not embedded: confluent_kafka not installed .install the extra `embedded`"):
+        choose(environment)
+
+
 def test_other_programs_of_postgresql_take_the_place_of_the_wheel(environment, home, monkeypatch):
     monkeypatch.setattr("stack.postgres.find_spec", lambda _module: None)
     own = {**environment, "SQUAD_STACK_POSTGRES_BIN": str(home / "bin")}
