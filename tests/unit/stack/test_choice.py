@@ -120,7 +120,7 @@ def test_without_the_library_of_the_mock_the_error_names_its_extra(environment, 
     (home / "bin" / "java").unlink()
     monkeypatch.setattr("stack.obstacles.find_spec", lambda module: None if module == "confluent_kafka" else True)
 
-    with pytest.raises(StackError, match="not embedded: confluent_kafka not installed .install the extra `embedded`"):
+    with pytest.raises(StackError, match=r"not embedded: confluent_kafka not installed .install the extra `embedded`"):
         choose(environment)
 
 
