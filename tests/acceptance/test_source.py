@@ -12,10 +12,10 @@ from app import broker, wiring
 from consumers.records import Partition
 from messages.codec import encode_command
 from tests import making
-from tests.acceptance.conftest import eventually, send
+from tests.acceptance.conftest import NOW, eventually, send
 from tests.acceptance.test_consuming import assert_one_effect_each, consuming, decided, rows
 from tests.acceptance.test_undecodable import of_partition
-from tests.making import NOON, SOURCE, new_id
+from tests.making import SOURCE, new_id
 
 
 @asynccontextmanager
@@ -31,7 +31,7 @@ async def producing(settings, **arguments):
 async def send_by(producer, settings, commands) -> None:
     waiting = []
     for command in commands:
-        key, value, headers = encode_command(command, command_id=new_id(), source=SOURCE, time=NOON)
+        key, value, headers = encode_command(command, command_id=new_id(), source=SOURCE, time=NOW)
         waiting.append(await producer.send(settings.topic("commands"), value, key=key, headers=headers))
     await asyncio.gather(*waiting)
 
@@ -78,7 +78,7 @@ async def test_no_command_is_decided_by_its_producers_time(service, database):
         assert why.startswith(
             "the record at offset 5 is stamped by its producer, but commands are decided by the broker"
         )
-        assert consumer.counts["applied"] == 7
+    assert consumer.counts["applied"] == 7
 
     accepting = service.model_copy(update={"accept_producer_time": True})
     async with consuming(accepting, database):
@@ -98,9 +98,10 @@ async def test_commands_of_producers_that_compress_are_applied(service, database
         async with producing(service, compression_type=codec) as producer:
             await send_by(producer, service, [making.register_user() for _ in range(5)])
 
-    async with consuming(service, database) as (_, source):
+    async with consuming(service, database) as (consumer, source):
         await eventually("all are decided", lambda: decided(database, 20))
         assert source.stopped == {}
+    assert consumer.counts["applied"] == 20
 
 
 async def test_hot_partitions_do_not_keep_a_cold_one_waiting(service, database):
