@@ -23,8 +23,6 @@ from messages.outcome import CommandOutcome, Outcome, encode_applied
 from messages.refusals import Reason, RefusedError
 from messages.registry import OUTCOME
 
-JSON: Final = "application/json"
-
 FORGOTTEN: Final = "ce_time is at or before the inbox's floor: whether the command was decided is not known any more"
 """What is said of a command that is too old for the inbox, whatever else may be wrong with it."""
 
