@@ -63,8 +63,9 @@ async def test_commands_from_kafka_are_applied_and_the_groups_offsets_follow(ser
         await eventually("the user is known", lambda: decided(database, 1))
         await send(service, [making.create_squad(user_id, squad) for squad in squads])
         await eventually("all are decided", lambda: decided(database, 31))
-        assert consumer.counts["applied"] == 31
 
+    # Counted behind the commit, so only what has stopped has counted all.
+    assert consumer.counts["applied"] == 31
     await assert_one_effect_each(database, 31)
     reader = AIOKafkaConsumer(bootstrap_servers=service.kafka_bootstrap_servers, group_id=service.consumer_group)
     await reader.start()
