@@ -1,11 +1,11 @@
-"""The broker as an operator sees it: topics made and checked, records tailed, commands sent."""
+"""The broker as an operator sees it: reached or not, its topics made and checked."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
@@ -32,21 +32,18 @@ UNREACHABLE: Final = (KafkaConnectionError, KafkaTimeoutError)
 __all__ = [
     "UNREACHABLE",
     "KafkaError",
-    "KafkaRecord",
     "TopicError",
     "TopicPlan",
     "UnreachableError",
+    "absent",
     "check_topics",
     "client_arguments",
     "create_topics",
     "delete_topics",
     "describe_configs",
-    "end_offsets",
-    "log_ranges",
     "open_admin",
     "open_producer",
     "plan_topics",
-    "tail",
 ]
 
 
@@ -59,18 +56,6 @@ class UnreachableError(KafkaConnectionError):  # type: ignore[misc] # the client
 
 class TopicError(Exception):
     """A topic is missing or does not fit; the message says which, and what to do."""
-
-
-class KafkaRecord(Protocol):
-    """A record as the client library gives it."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +188,7 @@ async def check_topics(settings: Settings) -> dict[str, int]:
         found = {each["topic"]: each for each in await admin.describe_topics([plan.name for plan in plans])}
         present = [plan for plan in plans if found.get(plan.name, {}).get("error_code") == 0]
         faults = [
-            _absent(plan.name, found.get(plan.name, {}).get("error_code")) for plan in plans if plan not in present
+            absent(plan.name, found.get(plan.name, {}).get("error_code")) for plan in plans if plan not in present
         ]
         stamped = [plan for plan in present if plan.log_append_time]
         configs = await describe_configs(admin, [plan.name for plan in stamped])
@@ -236,88 +221,8 @@ async def describe_configs(admin: AIOKafkaAdminClient, topics: Collection[str]) 
     return configs
 
 
-def _absent(topic: str, code: int | None) -> str:
+def absent(topic: str, code: int | None) -> str:
+    """Say why a topic is not there for us, by the broker's error code."""
     if code == TopicAuthorizationFailedError.errno:
         return f"topic {topic} cannot be seen: {TopicAuthorizationFailedError.__name__}"
     return f"topic {topic} does not exist: `squad topics create` makes it"
-
-
-async def tail(
-    settings: Settings, topic: str, *, from_beginning: bool = False, to_end: bool = False
-) -> AsyncGenerator[KafkaRecord, None]:
-    """Give a topic's records as they come, outside any group.
-
-    Args:
-        settings: where the brokers are.
-        topic: its full name.
-        from_beginning: begin with the oldest record kept, else with the next one.
-        to_end: stop at what was the end when it began, else go on for ever.
-
-    Raises:
-        TopicError: there is no such topic.
-    """
-    partitions = await _partitions(settings, topic)
-    client = AIOKafkaConsumer(
-        **client_arguments(settings), enable_auto_commit=False, isolation_level="read_committed", fetch_max_wait_ms=100
-    )
-    async with kafka_client.opened(client) as consumer:
-        consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions)
-        starts = await consumer.beginning_offsets(partitions) if from_beginning else ends
-        for partition in partitions:
-            consumer.seek(partition, starts[partition])
-        async for record in _read(consumer, ends if to_end else None):
-            yield record
-
-
-async def end_offsets(settings: Settings, topic: str) -> dict[int, int]:
-    """Give the offset behind the last record of each partition of a topic.
-
-    Raises:
-        TopicError: there is no such topic.
-    """
-    partitions = await _partitions(settings, topic)
-    async with kafka_client.opened(
-        AIOKafkaConsumer(**client_arguments(settings), enable_auto_commit=False)
-    ) as consumer:
-        ends = await consumer.end_offsets(partitions)
-    return {partition.partition: offset for partition, offset in ends.items()}
-
-
-async def log_ranges(settings: Settings, topic: str) -> dict[int, tuple[int, int]]:
-    """Give the first offset, and the one behind the last record, of each partition of a topic.
-
-    Raises:
-        TopicError: there is no such topic.
-    """
-    partitions = await _partitions(settings, topic)
-    client = AIOKafkaConsumer(**client_arguments(settings), enable_auto_commit=False, isolation_level="read_committed")
-    async with kafka_client.opened(client) as consumer:
-        starts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
-    return {each.partition: (starts[each], ends[each]) for each in partitions}
-
-
-async def _partitions(settings: Settings, topic: str) -> list[TopicPartition]:
-    async with open_admin(settings) as admin:
-        described = await admin.describe_topics([topic])
-    if described[0]["error_code"] != 0:
-        raise TopicError(_absent(topic, described[0]["error_code"]))
-    return [TopicPartition(topic, each["partition"]) for each in described[0]["partitions"]]
-
-
-async def _read(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int] | None) -> AsyncIterator[KafkaRecord]:
-    while ends is None or await _is_short_of(consumer, ends):
-        found = await consumer.getmany(timeout_ms=200, max_records=2_000)
-        for record in _merged(found.values()):
-            yield record
-
-
-async def _is_short_of(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:
-    for partition, end in ends.items():
-        if await consumer.position(partition) < end:
-            return True
-    return False
-
-
-def _merged(runs: Iterable[Sequence[KafkaRecord]]) -> list[KafkaRecord]:
-    return sorted((record for run in runs for record in run), key=lambda record: (record.timestamp, record.offset))

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import broker, wiring
+from app import topic_logs, wiring
 from app.settings import Settings
 from consumers import checkpoints
 from consumers.checkpoints import Checkpoint
@@ -95,7 +95,7 @@ class Move:
 async def fetch(settings: Settings) -> list[Standing]:
     """Give all partitions that have a checkpoint or a log."""
     topic = settings.topic("commands")
-    ranges = await broker.log_ranges(settings, topic)
+    ranges = await topic_logs.log_ranges(settings, topic)
     async with wiring.open_database(settings, pool_size=1) as database, database.sessions() as session:
         stored = await checkpoints.load_topic(session, settings.consumer_group, topic)
         readers, stopped = await _ask_consumers(session, settings.consumer_group)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from app.broker import KafkaRecord
+from app.topic_logs import KafkaRecord
 from messages.masking import HiddenError, read_masked
 from messages.structured import is_structured
 

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from time import perf_counter
 
-from app import broker, wiring
+from app import topic_logs, wiring
 from app.settings import Settings
 from consumers.consumer import Consumer
 from db.database import Database
@@ -22,7 +22,7 @@ async def consume_to_end(settings: Settings, database: Database) -> tuple[Counte
     consumer = Consumer(
         source=source, processor=processor, lanes=settings.lanes, on_applied=lambda _: moments.append(perf_counter())
     )
-    goal = await broker.end_offsets(settings, settings.topic("commands"))
+    goal = await topic_logs.end_offsets(settings, settings.topic("commands"))
     running = asyncio.create_task(consumer.run())
     while not source.positions:  # noqa: ASYNC110 - the parts measured are not made to signal for it
         await asyncio.sleep(0.001)

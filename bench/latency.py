@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 
-from app import broker, wiring
+from app import broker, topic_logs, wiring
 from app.demo.beside import beside
 from app.demo.latency import EventReader, Latency, summarise
 from app.demo.workload import Planned, Workload
@@ -135,7 +135,7 @@ async def measure(stack: Stack, sizes: Sizes, seed: int) -> dict[str, Any]:
                 await watch.until_ready()
                 for stage in (workload.users(), workload.work()):
                     await _send(settings, stage)
-                    await watch.until_decided(await broker.end_offsets(settings, settings.topic("commands")))
+                    await watch.until_decided(await topic_logs.end_offsets(settings, settings.topic("commands")))
             another.users()
             async with open_load(settings, workload) as ours, open_load(bare, another) as least:
                 await ours.begin()

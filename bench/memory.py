@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import text
 
-from app import broker, wiring
+from app import topic_logs, wiring
 from app.demo.processes import Processes
 from app.settings import Settings
 from bench import flood, report, service
@@ -48,7 +48,7 @@ async def measure(stack: Stack, sizes: Sizes, seed: int) -> dict[str, Any]:
 
 
 async def _sample(settings: Settings, database: Database, processes: Processes, sizes: Sizes) -> list[dict[str, Any]]:
-    goal = sum((await broker.end_offsets(settings, settings.topic("commands"))).values())
+    goal = sum((await topic_logs.end_offsets(settings, settings.topic("commands"))).values())
     began, decided, samples = perf_counter(), 0, []
     while decided < goal:
         await asyncio.sleep(sizes.interval_seconds)

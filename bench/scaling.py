@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import text
 
-from app import broker, wiring
+from app import topic_logs, wiring
 from app.settings import Settings
 from bench import flood, report, service
 from bench.ground import open_ground
@@ -81,7 +81,7 @@ async def _reading(database: Database) -> tuple[int, int]:
 
 
 async def _until_applied(settings: Settings, database: Database) -> None:
-    goals = await broker.end_offsets(settings, settings.topic("commands"))
+    goals = await topic_logs.end_offsets(settings, settings.topic("commands"))
     given = {
         "partitions": list(goals),
         "goals": list(goals.values()),

@@ -7,6 +7,7 @@ moved right behind a record, whatever gaps follow.
 
 import asyncio
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -118,11 +119,10 @@ class LastRecords:
             max_partition_fetch_bytes=FETCH_BYTES,
             fetch_max_wait_ms=100,
         )
-        try:
+        # What was not read by then is missing in the answer, and so is asked for again.
+        with suppress(TimeoutError):
             async with asyncio.timeout(self._deadline_seconds), kafka_client.opened(consumer):
                 await _read_each(consumer, offsets, found)
-        except TimeoutError:
-            pass
         return found
 
 

@@ -9,16 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from consumers.records import Record, moment_of
 from db.rows import RowType
 from messages import ids
+from messages.dead_letter import DETAIL_CHARACTERS, cut
 from messages.envelope import Envelope
 from messages.refusals import Reason
 from messages.registry import DEAD_LETTER_TYPE
 from outbox.append import Outbox, row
-
-DETAIL_CHARACTERS: Final = 2_000
-"""How much of an explanation is kept."""
-
-MAX_KEY_BYTES: Final = 1_024
-"""A longer key is not published, only kept in the table: ours have 36 bytes."""
 
 ROWS: Final = RowType(
     "dead_letters",
@@ -100,30 +95,19 @@ def append(
         time_microseconds: the record's Kafka time.
         max_bytes: of original headers and value together; the headers that say why are a few kilobytes more.
     """
-    record = letter.record
-    reasons = _reasons(letter)
-    key, value = record.key, record.value
-    headers = [(storable(name), content) for name, content in record.headers]
-    size = sum(len(name.encode()) + len(content or b"") for name, content in headers)
-    if size > max_bytes // 4:
-        reasons["dead-letter-headers-left-out"] = str(len(headers))
-        headers, size = [], 0
-    if value is not None and len(value) > max_bytes - size:
-        reasons["dead-letter-cut-from-bytes"] = str(len(value))
-        value = value[: max_bytes - size]
-    if key is not None and len(key) > MAX_KEY_BYTES:
-        reasons["dead-letter-key-left-out-bytes"] = str(len(key))
-        key = None
+    record, reasons = letter.record, _reasons(letter)
+    own = [(storable(name), content) for name, content in record.headers]
+    published = cut(record.key, record.value, own, reasons, max_bytes=max_bytes)
     outbox.append(
         row(
             topic=topic,
-            key=key,
+            key=published.key,
             event_id=reasons["dead-letter-id"],
             type=DEAD_LETTER_TYPE,
             source=source,
             time_microseconds=time_microseconds,
-            headers=headers + [(name, content.encode()) for name, content in reasons.items()],
-            body=value,
+            headers=published.headers,
+            body=published.value,
         )
     )
 

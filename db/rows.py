@@ -22,8 +22,8 @@ class RowType:
         table: its name.
         columns: their names, in the type's order; the others get their defaults.
         version: of the composite type.
-        microseconds: the columns whose times travel as microseconds since 1970, UTC: the driver takes ten times as long
-            over a `datetime`.
+        microseconds: the columns whose times travel as microseconds since 1970, UTC: over a `datetime` the driver takes
+            four times as long.
         or_now: those of them that are the transaction's own time where the row says nothing.
         literals: the columns of arrays that travel as PostgreSQL writes them, such as `{1,2}`.
     """

@@ -134,14 +134,17 @@ def parse_time(text: str, name: str = "ce_time") -> datetime:
     Raises:
         RefusedError: `unreadable`.
     """
-    if _RFC_3339.fullmatch(text) is not None:
-        try:
-            if text[-1] == "Z":
-                return datetime.fromisoformat(text)
-            return datetime.fromisoformat(text.upper()).astimezone(UTC)
-        except (ValueError, OverflowError):
-            pass
-    raise RefusedError(Reason.UNREADABLE, f"{name} is not an RFC 3339 time with an offset: {text[:64]}")
+    if _RFC_3339.fullmatch(text) is None:
+        raise _malformed_time(name, text)
+    try:
+        return datetime.fromisoformat(text) if text[-1] == "Z" else datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        # The form is right, the calendar has no such day.
+        raise _malformed_time(name, text) from None
+
+
+def _malformed_time(name: str, text: str) -> RefusedError:
+    return RefusedError(Reason.UNREADABLE, f"{name} is not an RFC 3339 time with an offset: {text[:64]}")
 
 
 def microseconds(moment: datetime) -> int:

@@ -24,7 +24,7 @@ def _tail(
 ) -> None:
     import asyncio
 
-    from app import broker
+    from app import topic_logs
     from app.lines import as_line, as_object
     from app.settings import Settings
 
@@ -32,7 +32,7 @@ def _tail(
 
     async def follow() -> None:
         name = settings.topic(topic)
-        async for record in broker.tail(settings, name, from_beginning=from_beginning, to_end=to_end):
+        async for record in topic_logs.tail(settings, name, from_beginning=from_beginning, to_end=to_end):
             if as_json:
                 print_json(as_object(record, unmasked=unmasked))
             else:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import time
 from typing import Final
 
-from app import broker
+from app import topic_logs
 from app.demo.beside import beside
 from app.demo.sending import Sender
 from app.demo.workload import Planned, Workload
@@ -90,7 +90,7 @@ class EventReader:
 
     async def run(self) -> None:
         """Read until cancelled."""
-        async with aclosing(broker.tail(self._settings, self._settings.topic("events"))) as records:
+        async with aclosing(topic_logs.tail(self._settings, self._settings.topic("events"))) as records:
             async for record in records:
                 causation_id = (dict(record.headers).get("ce_causationid") or b"").decode()
                 self.seen_at.setdefault(causation_id, time())

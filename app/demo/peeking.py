@@ -6,9 +6,9 @@ from contextlib import aclosing
 from itertools import cycle
 from typing import Final
 
-from app import broker
-from app.broker import KafkaRecord
+from app import topic_logs
 from app.settings import Settings
+from app.topic_logs import KafkaRecord
 
 EVERY_SECONDS: Final = 0.5
 
@@ -23,7 +23,7 @@ async def peek(settings: Settings, show: Callable[[KafkaRecord], None]) -> None:
         show: is given a record.
     """
     for topic in cycle((settings.topic("events"), settings.topic("outcomes"))):
-        async with aclosing(broker.tail(settings, topic)) as records:
+        async with aclosing(topic_logs.tail(settings, topic)) as records:
             async for record in records:
                 show(record)
                 break

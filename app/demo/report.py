@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
-from app.broker import KafkaRecord
 from app.lines import as_line
+from app.topic_logs import KafkaRecord
 
 
 class RateColumn(ProgressColumn):

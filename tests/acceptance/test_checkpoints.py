@@ -12,7 +12,7 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from app import broker
+from app import broker, topic_logs
 from app import checkpoints as operated
 from app.cli.main import app
 from consumers import kafka_client
@@ -175,7 +175,7 @@ async def test_new_group_decides_for_all_partitions_and_later_ones_begin_at_thei
         await eventually("all are read", lambda: reads(source, 6))
     assert consumer.counts["applied"] == 60
 
-    ends = {number: end for number, (_, end) in (await broker.log_ranges(service, commands)).items()}
+    ends = {number: end for number, (_, end) in (await topic_logs.log_ranges(service, commands)).items()}
     assert await checkpoints_of(database) == ends
     assert min(ends[number] for number in (3, 4, 5)) > 0
     await assert_one_effect_each(database, 60)
@@ -281,4 +281,4 @@ async def reads(source, partitions: int) -> bool:
 
 
 async def has_partitions(settings, number: int) -> bool:
-    return len(await broker.end_offsets(settings, settings.topic("commands"))) == number
+    return len(await topic_logs.end_offsets(settings, settings.topic("commands"))) == number

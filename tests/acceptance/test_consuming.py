@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app import broker, wiring
+from app import broker, topic_logs, wiring
 from consumers.consumer import Consumer
 from tests import making
 from tests.acceptance.conftest import eventually, running, send
@@ -188,6 +188,7 @@ async def test_whole_way_by_the_command_line(service, database_url):
 
 async def _tail_has(settings, topic, key: str) -> bool:
     found = [
-        record.key async for record in broker.tail(settings, settings.topic(topic), from_beginning=True, to_end=True)
+        record.key
+        async for record in topic_logs.tail(settings, settings.topic(topic), from_beginning=True, to_end=True)
     ]
     return key.encode() in found

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 import pytest_asyncio
 
-from app import broker
+from app import broker, topic_logs
 from app.broker import TopicError
 from app.demo.ground import scene_of
 from app.settings import Settings
@@ -89,7 +89,7 @@ async def test_what_commands_say_of_themselves_reaches_the_wire(answering, datab
     )
 
     async def published() -> bool:
-        ends = [await broker.end_offsets(answering, answering.topic(name)) for name in ("outcomes", "dead-letters")]
+        ends = [await topic_logs.end_offsets(answering, answering.topic(name)) for name in ("outcomes", "dead-letters")]
         return [sum(each.values()) for each in ends] == [8, 2]
 
     with running(answering, "run"):

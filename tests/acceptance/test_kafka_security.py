@@ -17,7 +17,7 @@ from aiokafka.admin import NewTopic
 from aiokafka.protocol.admin import CreateAclsRequest
 
 import stack
-from app import broker, life
+from app import broker, life, topic_logs
 from app.cli.faults import EXIT_FAILED, EXIT_UNREACHABLE, explain
 from app.settings import Settings
 from stack.jars import jars_directory
@@ -179,7 +179,7 @@ async def test_each_way_in_lets_clients_of_each_kind_in(secured, guarded, way):
     async with broker.open_producer(settings) as producer:
         await producer.send_and_wait(TOPIC, b"{}", key=way.encode())
 
-    found = [record.key async for record in broker.tail(settings, TOPIC, from_beginning=True, to_end=True)]
+    found = [record.key async for record in topic_logs.tail(settings, TOPIC, from_beginning=True, to_end=True)]
 
     assert way.encode() in found
 

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from sqlalchemy import text
 
-from app import broker, wiring
+from app import broker, topic_logs, wiring
 from consumers.records import Partition
 from messages.codec import encode_command
 from tests import making
@@ -51,7 +51,7 @@ async def test_gaps_that_transactional_producers_leave_are_believed(service, dat
             assert consumer.counts["applied"] == 5
 
     [(checkpoint,)] = await rows(database, "SELECT next_offset FROM checkpoints WHERE partition = 1")
-    _, end = (await broker.log_ranges(service, service.topic("commands")))[1]
+    _, end = (await topic_logs.log_ranges(service, service.topic("commands")))[1]
     assert (checkpoint, end) == (26, 33), "right behind the last command; two marks and five aborted ones follow"
     await assert_one_effect_each(database, 15)
 

@@ -14,7 +14,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import stack as stacks
-from app import broker, wiring
+from app import broker, topic_logs, wiring
 from app.doctor.examine import examine
 from app.doctor.finding import Finding, Verdict
 from app.settings import Settings, variable
@@ -348,7 +348,7 @@ async def test_partitions_that_the_setting_does_not_know_and_those_without_a_che
 @pytest.mark.real_kafka("deleting records")
 async def test_checkpoints_outside_their_logs_fail(service: Settings, database: Database) -> None:
     await send(service, [register_user(new_id()) for _ in range(20)])
-    ends = await broker.end_offsets(service, service.topic("commands"))
+    ends = await topic_logs.end_offsets(service, service.topic("commands"))
     emptied = next(number for number, end in ends.items() if end)
     async with broker.open_admin(service) as admin:
         await admin.delete_records({TopicPartition(service.topic("commands"), emptied): RecordsToDelete(ends[emptied])})
