@@ -4,16 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from domain.commands import (
-    Command,
-    CompleteProjectTasks,
-    CompleteTask,
-    CreateProject,
-    CreateSquad,
-    CreateTask,
-    RegisterUser,
-    TransferSquadOwnership,
-)
+from domain import commands
+from domain.commands import Command
 from domain.events import Event
 from domain.given import Given
 from domain.handlers import projects, squads, tasks, users
@@ -52,13 +44,13 @@ class SweepRule:
 
 
 RULES: Final[Mapping[type[Command], Rule | SweepRule]] = {
-    RegisterUser: Rule(users.read_for_register_user, users.register_user),
-    CreateSquad: Rule(squads.read_for_create_squad, squads.create_squad),
-    TransferSquadOwnership: Rule(squads.read_for_transfer_squad_ownership, squads.transfer_squad_ownership),
-    CreateProject: Rule(projects.read_for_create_project, projects.create_project),
-    CreateTask: Rule(tasks.read_for_create_task, tasks.create_task),
-    CompleteTask: Rule(tasks.read_for_complete_task, tasks.complete_task),
-    CompleteProjectTasks: SweepRule(
+    commands.RegisterUser: Rule(users.read_for_register_user, users.register_user),
+    commands.CreateSquad: Rule(squads.read_for_create_squad, squads.create_squad),
+    commands.TransferSquadOwnership: Rule(squads.read_for_transfer_squad_ownership, squads.transfer_squad_ownership),
+    commands.CreateProject: Rule(projects.read_for_create_project, projects.create_project),
+    commands.CreateTask: Rule(tasks.read_for_create_task, tasks.create_task),
+    commands.CompleteTask: Rule(tasks.read_for_complete_task, tasks.complete_task),
+    commands.CompleteProjectTasks: SweepRule(
         tasks.read_for_complete_project_tasks, tasks.sweep_project_tasks, tasks.tell_project_tasks_completed
     ),
 }

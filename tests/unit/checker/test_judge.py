@@ -10,7 +10,7 @@ from checker.deciding import MAY_CHANGE_NOTHING
 from checker.evidence import Place
 from checker.faults import Invariant
 from checker.judge import Result, judge
-from checker.state import RETELL
+from checker.retelling import RETELL
 from domain import commands
 from domain.tables import RULES, SweepRule
 from messages import ids

@@ -1,0 +1,29 @@
+"""The domain's tables as events tell them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+Data = Mapping[str, Any]
+Table = dict[str, dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Rebuilt:
+    """The tables as the events so far tell them; the fields are those of `checker.evidence.State`."""
+
+    users: Table = field(default_factory=dict)
+    squads: Table = field(default_factory=dict)
+    members: Table = field(default_factory=dict)
+    projects: Table = field(default_factory=dict)
+    tasks: Table = field(default_factory=dict)
+
+
+Retellings = Mapping[str, Callable[[Rebuilt, Data], None]]
+"""By type of event, what it does; raises `KeyError` or `ValueError` where it does not fit what was told before it."""
+
+
+def read_time(text: str) -> datetime:
+    """Give a time of an event's data."""
+    return datetime.fromisoformat(text)

@@ -1,0 +1,14 @@
+"""What each type of event does to the tables: a module for each subject, one closed table of all."""
+
+from typing import Final
+
+from checker.rebuilt import Retellings
+from checker.retelling import projects, squads, tasks, users
+
+RETELL: Final[Retellings] = {
+    **users.RETELL,
+    **squads.RETELL,
+    **projects.RETELL,
+    **tasks.RETELL,
+}
+"""By the event's CloudEvents type."""

@@ -1,0 +1,23 @@
+"""One message of each type, whose encoded form is golden: a module for each subject."""
+
+from typing import Any
+
+from messages.outcome import CommandOutcome, Outcome
+from tests.contracts.examples import projects, squads, tasks, users
+from tests.contracts.examples.things import USER
+
+EXAMPLES: dict[str, Any] = {
+    **users.EXAMPLES,
+    **squads.EXAMPLES,
+    **projects.EXAMPLES,
+    **tasks.EXAMPLES,
+    "squad.command-outcome.v1": CommandOutcome(
+        source="/tests",
+        id="1",
+        type="squad.create.v1",
+        outcome=Outcome.REJECTED,
+        code="user-not-found",
+        detail=f"User {USER} not found",
+        retryable=True,
+    ),
+}

@@ -1,0 +1,39 @@
+"""Deciding commands by hand, without a database: commands in, events or a rejection out."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from domain import commands
+from domain.events import Event
+from domain.given import Given
+from domain.rejections import Code, Rejected
+from domain.state import State
+from domain.tables import RULES, Rule, SweepRule
+from messages import ids
+from tests.making import NOON
+
+GIVEN = Given(NOON, ids.CommandIds("/tests", "1").new)
+
+
+def decide(state: State, command: commands.Command) -> Sequence[Event]:
+    """Decide a command that is answered from what was loaded."""
+    rule = RULES[type(command)]
+    assert isinstance(rule, Rule)
+    return rule.decide(state, command, GIVEN)
+
+
+def refused(state: State, command: commands.Command) -> Code:
+    """Decide a command that a rule refuses, and give the code; the state must be as before."""
+    rule, before = RULES[type(command)], repr(state)
+    with pytest.raises(Rejected) as rejection:
+        rule.sweep(state, command, GIVEN) if isinstance(rule, SweepRule) else rule.decide(state, command, GIVEN)
+    assert repr(state) == before, "a rejection must come before any change"
+    return rejection.value.code
+
+
+def sweep_rule(command: commands.Command) -> SweepRule:
+    """Give the rule of a command that sweeps."""
+    rule = RULES[type(command)]
+    assert isinstance(rule, SweepRule)
+    return rule
