@@ -168,7 +168,16 @@ class Tables:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """All that a judgement rests on; `replies` are the topics to which outcomes may go besides."""
+    """All that a judgement rests on.
+
+    Args:
+        history: of the producers.
+        commands, events, outcomes, dead_letters: the topics.
+        tables: the database.
+        replies: the topics to which outcomes may go besides.
+        repeats_allowed: how many records may be repeats by the relay, a page for each crash or broken connection;
+            unknown, if absent.
+    """
 
     history: Sequence[Attempt]
     commands: TopicDump
@@ -177,3 +186,4 @@ class Evidence:
     dead_letters: TopicDump
     tables: Tables
     replies: Sequence[TopicDump] = ()
+    repeats_allowed: int | None = None

@@ -23,6 +23,7 @@ class Invariant(StrEnum):
     NOTHING_ADDED = "every record on the topics is in the outbox"
     SENT_AS_STORED = "a message on a topic has the key, body and number of its outbox row"
     REPEATED_ALIKE = "a repeated message is the same in key, body and headers"
+    REPEATED_LITTLE = "messages are repeated no more than a page per crash or broken connection"
     ONE_PARTITION = "all messages of a key are in one partition"
     ORDER_KEPT = "messages of a key come first in the order of the outbox"
     GAPLESS = "the events of a key are numbered 1, 2, 3 … in the order they come"

@@ -36,12 +36,13 @@ class Scene:
     replies: Sequence[str] = ()
 
 
-async def gather(scene: Scene, history: Sequence[Attempt]) -> Evidence:
+async def gather(scene: Scene, history: Sequence[Attempt], *, repeats_allowed: int | None = None) -> Evidence:
     """Read everything: first the tables, then the topics.
 
     Args:
         scene: where the run took place, at rest.
         history: what its producers recorded.
+        repeats_allowed: how many records may be repeats by the relay, if that is known.
 
     Raises:
         checker.topics.UnfinishedReadError: a topic could not be read to its end.
@@ -61,4 +62,5 @@ async def gather(scene: Scene, history: Sequence[Attempt]) -> Evidence:
         dead_letters=topics[scene.dead_letters],
         tables=tables,
         replies=[topics[name] for name in scene.replies],
+        repeats_allowed=repeats_allowed,
     )

@@ -51,6 +51,20 @@ def _content(record: TopicRecord) -> tuple[object, ...]:
     return record.key, record.value, record.headers
 
 
+def check_extent(case: Case) -> Iterator[Fault]:
+    """The relay repeats no more than a page for each crash or broken connection."""
+    allowed = case.evidence.repeats_allowed
+    if allowed is None:
+        return
+    repeats = sum(
+        max(0, len(records) - len(published.rows.get(message_id, ())))
+        for published in case.published
+        for message_id, records in published.records.items()
+    )
+    if repeats > allowed:
+        yield Fault(Invariant.REPEATED_LITTLE, f"{repeats} records are repeats, {allowed} may be")
+
+
 def check_order(case: Case) -> Iterator[Fault]:
     """A key's messages are in one partition and come first in the order of their positions."""
     for published in case.published:
@@ -104,4 +118,4 @@ def _withheld_numbers(case: Case) -> defaultdict[str, set[int]]:
     return numbers
 
 
-CHECKS = (check_published, check_repeats, check_order, check_sequences)
+CHECKS = (check_published, check_repeats, check_extent, check_order, check_sequences)

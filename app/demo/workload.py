@@ -49,14 +49,15 @@ class Workload:
         seed: of every choice.
         source: CloudEvents `source` of the commands.
         time: their `ce_time`.
+        hot_share: of what happens in squads, how much happens in the first few.
     """
 
-    def __init__(self, *, count: int, seed: int, source: str, time: datetime) -> None:
+    def __init__(self, *, count: int, seed: int, source: str, time: datetime, hot_share: float = 0) -> None:
         self._count = count
         self._source = source
         self._time = time
         self._chance = random.Random(seed)  # noqa: S311 - the same seed must plan the same
-        self._world = World(self._chance)
+        self._world = World(self._chance, hot_share=hot_share)
         self._users: list[Planned] = []
         self._repeatable: list[Planned] = []
         self._unfit = cycle(
@@ -71,11 +72,19 @@ class Workload:
 
     def work(self) -> list[Planned]:
         """Plan what happens in the squads, to be sent once the users are applied."""
-        return [self._next() for _ in range(self._count - len(self._users))]
+        return self.more(self._count - len(self._users))
+
+    def more(self, count: int) -> list[Planned]:
+        """Plan more of what happens in the squads."""
+        return [self._next() for _ in range(count)]
 
     def steady(self, count: int) -> list[Planned]:
         """Plan commands that are applied, to be sent at a steady rate after `work`."""
         return [self._valid(self._world.create_task()) for _ in range(count)]
+
+    def one_each(self) -> list[Planned]:
+        """Plan a command for every squad, each of which is applied, and so is one for a new user."""
+        return [self._valid(each) for each in (*self._world.one_each(), self._world.register_user())]
 
     def _next(self) -> Planned:
         draw = self._chance.random()

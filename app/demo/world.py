@@ -4,12 +4,14 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import cycle
+from typing import Final
 from uuid import UUID
 
 from domain import commands
 from domain.rejections import Code
 from domain.values import Priority
 
+HOT_SQUADS: Final = 3
 ROLES = ("developer", "reviewer", "tester", "planner")
 
 
@@ -30,10 +32,12 @@ class World:
 
     Args:
         chance: decides everything, ids too: the same seed asks for the same.
+        hot_share: of what happens in squads, how much happens in the first few.
     """
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, *, hot_share: float = 0) -> None:
         self._chance = chance
+        self._hot_share = hot_share
         self._users: list[tuple[str, str]] = []
         self._squads: list[Squad] = []
         self._refusals = cycle(
@@ -100,6 +104,10 @@ class World:
             priority=self._chance.choice(tuple(Priority)),
         )
 
+    def one_each(self) -> list[commands.Command]:
+        """Ask for a project in every squad."""
+        return [self._project_of(squad) for squad in self._squads]
+
     def _create_squad(self) -> commands.Command:
         squad = Squad(self.new_id(), self._user())
         self._squads.append(squad)
@@ -112,6 +120,9 @@ class World:
         squad = self._squad_with(lambda _: True)
         if squad is None:
             return self._create_squad()
+        return self._project_of(squad)
+
+    def _project_of(self, squad: Squad) -> commands.Command:
         project_id = self.new_id()
         squad.projects.append(project_id)
         return commands.CreateProject(squad_id=squad.id, project_id=project_id, name=f"Project {len(squad.projects)}")
@@ -146,7 +157,8 @@ class World:
     def _squad_with(self, fits: Callable[[Squad], bool]) -> Squad | None:
         """Give a squad that fits; a few tries do, for the callers have something else to ask for."""
         for _ in range(min(8, len(self._squads))):
-            squad = self._chance.choice(self._squads)
+            is_hot = self._hot_share > 0 and self._chance.random() < self._hot_share
+            squad = self._chance.choice(self._squads[:HOT_SQUADS] if is_hot else self._squads)
             if fits(squad):
                 return squad
         return None

@@ -54,6 +54,7 @@ class SmallRun:
         self.held: set[int] = set()
         self.skipped: set[int] = set()
         self.diverted: set[int] = set()
+        self.repeats_allowed: int | None = None
         self._numbers = count(1)
         self._recorded: dict[str, datetime] = {}
 
@@ -66,6 +67,7 @@ class SmallRun:
             outcomes=self._dump(OUTCOMES),
             dead_letters=self._dump(LETTERS),
             replies=[self._dump(REPLIES)],
+            repeats_allowed=self.repeats_allowed,
             tables=Tables(
                 inbox=self.inbox,
                 letters=self.letters,

@@ -50,6 +50,24 @@ def test_relays_repeat_of_the_same_bytes_passes() -> None:
     assert judge(run.evidence()).result is Result.PASS
 
 
+def test_no_more_repeats_than_breaks_explain_pass() -> None:
+    run = make_small_run()
+    _repeat_three(run)
+    run.repeats_allowed = 3
+
+    assert judge(run.evidence()).result is Result.PASS
+
+
+def _repeat_three(run: SmallRun) -> None:
+    for record in run.topics[EVENTS_TOPIC][:3]:
+        run.append(EVENTS_TOPIC, record.key, record.value, record.headers)
+
+
+def _repeat_too_much(run: SmallRun) -> None:
+    _repeat_three(run)
+    run.repeats_allowed = 2
+
+
 def _rewrite(run: SmallRun, topic: str, index: int, **changes: object) -> None:
     run.topics[topic][index] = replace(run.topics[topic][index], **changes)  # type: ignore[arg-type] # by name
 
@@ -250,6 +268,7 @@ DEFECTS: dict[str, tuple[Plant, set[Invariant]]] = {
         {Invariant.PUBLISHED},
     ),
     "a duplicate's outcome is not published": (lambda run: run.remove(OUTCOMES, 7), {Invariant.PUBLISHED}),
+    "more is repeated than crashes explain": (_repeat_too_much, {Invariant.REPEATED_LITTLE}),
     "two events of a key change places": (
         lambda run: _swap(run, EVENTS_TOPIC, 5, 6),
         {Invariant.ORDER_KEPT, Invariant.GAPLESS},

@@ -1,0 +1,64 @@
+"""How far a run has come, as the tables say it; while the database is away, nobody knows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.settings import Settings
+from db.database import Database
+from db.models import Checkpoint, HeldRow, Lease
+from outbox.status import fetch_status
+
+UNREADABLE = (OSError, SQLAlchemyError, TimeoutError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run has come.
+
+    Args:
+        undecided: records that are acknowledged, but not behind a checkpoint.
+        unpublished: outbox rows that no relay's cursor has passed.
+        held: outbox rows that wait because of a refusal.
+        leases: who holds each lease.
+    """
+
+    undecided: int
+    unpublished: int
+    held: int
+    leases: Mapping[str, str]
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether nothing is left to do."""
+        return not self.undecided and not self.unpublished
+
+
+async def look(settings: Settings, database: Database, ends: Mapping[int, int]) -> Progress:
+    """Look how far a run has come.
+
+    Args:
+        settings: of the run.
+        database: of the run.
+        ends: by partition, the offset after the last record that was acknowledged.
+
+    Raises:
+        UNREADABLE: the database is away.
+    """
+    statement = select(Checkpoint.partition, Checkpoint.next_offset).where(
+        Checkpoint.consumer_group == settings.consumer_group, Checkpoint.topic == settings.topic("commands")
+    )
+    async with database.engine.connect() as connection:
+        alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        checkpoints = {row.partition: row.next_offset for row in await alone.execute(statement)}
+        held = await alone.scalar(select(func.count()).select_from(HeldRow))
+        leases = {row.name: row.holder for row in await alone.execute(select(Lease.name, Lease.holder))}
+        shards = await fetch_status(alone)
+    return Progress(
+        undecided=sum(max(0, end - checkpoints.get(partition, 0)) for partition, end in ends.items()),
+        unpublished=sum(shard.backlog_rows for shard in shards),
+        held=held or 0,
+        leases=leases,
+    )
