@@ -13,8 +13,8 @@ from messages.refusals import Reason
 NOBODY_TO_ANSWER: Final = frozenset({Reason.TOO_LARGE, Reason.SOURCE_FORBIDDEN})
 """Reasons why a record whose envelope could be read has a dead letter without source."""
 
-MAY_CHANGE_NOTHING: Final = frozenset({"squad.complete-project-tasks.v1"})
-"""Types of commands that are applied without an event where there is nothing to do."""
+MAY_CHANGE_NOTHING: Final = frozenset({"squad.complete-project-tasks.v1", "user.register-if-absent.v1"})
+"""Types of commands that are applied without an event where there is nothing to do, or to make."""
 
 TOLD: Final = ("source", "id", "type", "outcome", "revision", "final", "event_ids")
 """What an outcome's body and the columns of its inbox row both say."""

@@ -8,6 +8,7 @@ from typing import Final
 from consumers.decode import Incoming
 from consumers.inbox import Identity, Known
 from consumers.results import Results
+from domain.answers import Answer, Decided
 from domain.commands import Command
 from domain.events import Event
 from domain.given import Given
@@ -93,11 +94,11 @@ class Decisions:
             self._check_conditions(envelope, command)
             if isinstance(rule, SweepRule):
                 return rule.sweep(self.state, command, given)
-            events = rule.decide(self.state, command, given)
+            decided = rule.decide(self.state, command, given)
         except Rejected as rejection:
             self._conclude_rejected(incoming, envelope, command, rejection)
         else:
-            self._conclude_applied(incoming, envelope, command, ids, events)
+            self._conclude_applied(incoming, envelope, command, ids, decided)
         return None
 
     def _check_conditions(self, envelope: Envelope, command: Command) -> None:
@@ -129,16 +130,20 @@ class Decisions:
     # What became of a record
 
     def _conclude_applied(
-        self, incoming: Incoming, envelope: Envelope, command: Command, ids: CommandIds, events: Sequence[Event]
+        self, incoming: Incoming, envelope: Envelope, command: Command, ids: CommandIds, decided: Decided
     ) -> None:
         self.results.counts["applied"] += 1
+        events = decided.events if isinstance(decided, Answer) else decided
         event_ids = [ids.event(index) for index in range(len(events))]
         for event_id, event in zip(event_ids, events, strict=True):
             self.results.append_event(incoming, envelope, event_id, event, self._next_version(event))
         version = self._version(command)
-        if version is None:
+        if isinstance(decided, Answer):
+            body = _tell_applied(envelope, version, event_ids, decided)
+        elif version is None:
             raise LookupError(f"{type(command).__name__} was applied to a stream without a root: {command.stream_id}")
-        body = encode_applied(envelope.source, envelope.id, envelope.type, version, event_ids)
+        else:
+            body = encode_applied(envelope.source, envelope.id, envelope.type, version, event_ids)
         self.results.conclude(incoming, envelope, ids, Outcome.APPLIED, body, event_ids)
 
     def _conclude_rejected(self, incoming: Incoming, envelope: Envelope, command: Command, rejection: Rejected) -> None:
@@ -178,3 +183,19 @@ class Decisions:
     def _conclude_otherwise(self, incoming: Incoming, envelope: Envelope, outcome: CommandOutcome) -> None:
         ids = CommandIds(envelope.source, envelope.id)
         self.results.conclude(incoming, envelope, ids, outcome.outcome, OUTCOME.encode(outcome), ())
+
+
+def _tell_applied(envelope: Envelope, version: int | None, event_ids: Sequence[str], answer: Answer) -> bytes:
+    """Write the outcome of a command with more to say than its events; what it found may be of another stream."""
+    return OUTCOME.encode(
+        CommandOutcome(
+            source=envelope.source,
+            id=envelope.id,
+            type=envelope.type,
+            outcome=Outcome.APPLIED,
+            version=version,
+            event_ids=tuple(event_ids),
+            refused=answer.refused,
+            found=answer.found,
+        )
+    )

@@ -9,6 +9,7 @@ class Code(StrEnum):
 
     EMAIL_TAKEN = "email-taken"
     USER_EXISTS = "user-exists"
+    USER_ERASED = "user-erased"
     USER_NOT_FOUND = "user-not-found"
     USER_INACTIVE = "user-inactive"
     SQUAD_EXISTS = "squad-exists"

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from domain import commands
+from domain.answers import Decided
 from domain.commands import Command
 from domain.events import Event
 from domain.given import Given
-from domain.handlers import projects, squads, tasks, users
+from domain.handlers import projects, registration, squads, tasks
 from domain.reads import Reads
 from domain.state import State
 from domain.sweeps import Sweep, Swept
@@ -20,12 +21,12 @@ class Rule:
 
     Args:
         read: declares what the command needs, into the batch's `Reads`.
-        decide: changes the state and returns what happened, or raises `Rejected` before it changes anything.
+        decide: changes the state and gives what happened, or raises `Rejected` before it changes anything.
     """
 
     # The command's own type differs from row to row, and a dict cannot say so.
     read: Callable[[Any, Reads], None]
-    decide: Callable[[State, Any, Given], Sequence[Event]]
+    decide: Callable[[State, Any, Given], Decided]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class SweepRule:
 
 
 RULES: Final[Mapping[type[Command], Rule | SweepRule]] = {
-    commands.RegisterUser: Rule(users.read_for_register_user, users.register_user),
+    commands.RegisterUser: Rule(registration.read_for_register_user, registration.register_user),
+    commands.RegisterUserIfAbsent: Rule(registration.read_for_register_user, registration.register_user_if_absent),
     commands.CreateSquad: Rule(squads.read_for_create_squad, squads.create_squad),
     commands.TransferSquadOwnership: Rule(squads.read_for_transfer_squad_ownership, squads.transfer_squad_ownership),
     commands.CreateProject: Rule(projects.read_for_create_project, projects.create_project),

@@ -42,6 +42,7 @@ class CommandOutcome:
         version: of the command's stream after it; null where the command never reached it.
         event_ids: of the events it caused, in order.
         refused: optional parts that were refused, with their codes.
+        found: ids of what was there already and so was not made, by the name of the command's field.
     """
 
     source: str
@@ -57,11 +58,12 @@ class CommandOutcome:
     version: int | None = None
     event_ids: tuple[Id, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
+    found: Mapping[str, Id] = field(default_factory=dict)
 
 
 _APPLIED: Final = (
     b'{"source":%b,"id":%b,"type":%b,"outcome":"applied","code":null,"detail":null,"errors":{},"retryable":false,'
-    b'"final":true,"revision":1,"version":%d,"event_ids":%b,"refused":{}}'
+    b'"final":true,"revision":1,"version":%d,"event_ids":%b,"refused":{},"found":{}}'
 )
 
 

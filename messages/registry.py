@@ -64,6 +64,7 @@ COMMANDS: Final[Mapping[str, MessageType]] = {
     message.name: message
     for message in (
         _command("user.register.v1", commands.RegisterUser),
+        _command("user.register-if-absent.v1", commands.RegisterUserIfAbsent),
         _command("squad.create.v1", commands.CreateSquad),
         _command("squad.transfer-ownership.v1", commands.TransferSquadOwnership),
         _command("squad.create-project.v1", commands.CreateProject),

@@ -3,11 +3,15 @@
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Self
 
 from sqlalchemy import event, text
 
+from checker.evidence import State
+from checker.rebuilt import Rebuilt
+from checker.retelling import RETELL
+from checker.tables import read_tables
 from consumers import checkpoints
 from consumers.decode import Decoder
 from consumers.permissions import Permissions
@@ -83,6 +87,14 @@ class Bench:
             for each in await self.outbox() + await self.outbox(TOPICS.outcomes)
         ]
         return tables, inbox, messages
+
+    async def retold(self) -> tuple[State, State]:
+        """Give the tables as their events tell them, and as they are, both as the checker compares them."""
+        rebuilt = Rebuilt()
+        for each in await self.outbox():
+            RETELL[each["type"]](rebuilt, each["data"])
+        told = State(**{table.name: getattr(rebuilt, table.name) for table in fields(State)})
+        return told, (await read_tables(self.database.engine, group=GROUP, commands_topic=TOPIC)).state
 
     async def forget(self) -> None:
         """Empty every table that `snapshot` looks at."""

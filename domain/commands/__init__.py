@@ -3,10 +3,11 @@
 from domain.commands.projects import CreateProject
 from domain.commands.squads import CreateSquad, TransferSquadOwnership
 from domain.commands.tasks import CompleteProjectTasks, CompleteTask, CreateTask
-from domain.commands.users import RegisterUser
+from domain.commands.users import RegisterUser, RegisterUserIfAbsent
 
 Command = (
     RegisterUser
+    | RegisterUserIfAbsent
     | CreateSquad
     | TransferSquadOwnership
     | CreateProject
@@ -23,5 +24,6 @@ __all__ = [
     "CreateSquad",
     "CreateTask",
     "RegisterUser",
+    "RegisterUserIfAbsent",
     "TransferSquadOwnership",
 ]

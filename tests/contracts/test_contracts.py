@@ -74,7 +74,10 @@ def test_personal_fields_are_marked_and_no_event_has_one():
         if described.get("x-personal")
     }
 
-    assert marked == {"user.register.v1.email", "user.register.v1.name"}
+    assert marked == {
+        *(f"user.register.v1.{field}" for field in ("email", "name")),
+        *(f"user.register-if-absent.v1.{field}" for field in ("email", "name")),
+    }
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from consumers.failures import HalfDeployedError, Settler
 from consumers.records import Batch, Partition
 from db.database import Database
-from domain.handlers import users
+from domain.handlers import registration
 from domain.tables import RULES, Rule
 from tests import making
 from tests.applying import Bench
@@ -52,11 +52,11 @@ def poisonous(monkeypatch):
     def decide(state, command, given):
         if command.name == POISON:
             raise ZeroDivisionError(f"a fault of ours with {command.name}")
-        return users.register_user(state, command, given)
+        return registration.register_user(state, command, given)
 
     from domain.commands import RegisterUser
 
-    monkeypatch.setitem(RULES, RegisterUser, Rule(users.read_for_register_user, decide))
+    monkeypatch.setitem(RULES, RegisterUser, Rule(registration.read_for_register_user, decide))
 
 
 @pytest.mark.parametrize("place", [0, 1, 6, 7, 12])

@@ -58,6 +58,7 @@ async def test_command_becomes_row_event_outcome_and_checkpoint(bench):
         "version": 1,
         "event_ids": [event["id"]],
         "refused": {},
+        "found": {},
     }
     assert await bench.rows("SELECT next_offset, last_timestamp, last_checksum > 0 FROM checkpoints") == [
         (1, NOON, True)

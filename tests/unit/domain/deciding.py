@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from domain import commands
+from domain.answers import Answer
 from domain.events import Event
 from domain.given import Given
 from domain.rejections import Code, Rejected
@@ -16,11 +17,19 @@ from tests.making import NOON
 GIVEN = Given(NOON, ids.CommandIds("/tests", "1").new)
 
 
-def decide(state: State, command: commands.Command) -> Sequence[Event]:
+def answer(state: State, command: commands.Command) -> Answer:
     """Decide a command that is answered from what was loaded."""
     rule = RULES[type(command)]
     assert isinstance(rule, Rule)
-    return rule.decide(state, command, GIVEN)
+    decided = rule.decide(state, command, GIVEN)
+    return decided if isinstance(decided, Answer) else Answer(events=decided)
+
+
+def decide(state: State, command: commands.Command) -> Sequence[Event]:
+    """Decide a command that its events say all of, and give them."""
+    given = answer(state, command)
+    assert (given.found, given.refused) == ({}, {})
+    return given.events
 
 
 def refused(state: State, command: commands.Command) -> Code:

@@ -1,12 +1,14 @@
 """The rules of a user's stream."""
 
+from domain.answers import Answer
+from domain.commands import RegisterUserIfAbsent
 from domain.events import UserRegistered
 from domain.rejections import Code
 from domain.state import State
 from domain.values import PlanTier, email_key
 from tests import making
 from tests.making import NOON, new_id
-from tests.unit.domain.deciding import decide, refused
+from tests.unit.domain.deciding import answer, decide, refused
 
 
 def test_registered_user_starts_active_free_and_unverified():
@@ -36,3 +38,37 @@ def test_user_id_registers_once(world):
     state, user_id, _ = world
 
     assert refused(state, making.register_user(user_id)) is Code.USER_EXISTS
+
+
+def test_erased_users_id_is_never_used_again(world):
+    state, user_id, _ = world
+    state.users[user_id].erased_at = NOON
+
+    assert refused(state, making.register_user(user_id)) is Code.USER_ERASED
+    assert refused(state, RegisterUserIfAbsent(user_id=user_id, email="new@example.org")) is Code.USER_ERASED
+
+
+def test_absent_user_is_registered_as_any_other():
+    state, user_id = State(), new_id()
+
+    events = decide(state, RegisterUserIfAbsent(user_id=user_id, email="Ada@Example.org"))
+
+    assert events == [UserRegistered(user_id=user_id, plan_tier=PlanTier.FREE, registered_at=NOON)]
+    assert state.users[user_id].name == "New User"
+
+
+def test_whoever_has_the_email_is_found_and_nothing_changes():
+    state, user_id = State(), new_id()
+    decide(state, making.register_user(user_id, email="Ada@Example.org"))
+    before = repr(state)
+
+    found = answer(state, RegisterUserIfAbsent(user_id=new_id(), email="ada@example.ORG", name="Other"))
+
+    assert found == Answer(events=(), found={"user_id": user_id})
+    assert repr(state) == before
+
+
+def test_id_of_another_user_is_refused_though_the_email_is_free(world):
+    state, user_id, _ = world
+
+    assert refused(state, RegisterUserIfAbsent(user_id=user_id, email="new@example.org")) is Code.USER_EXISTS
