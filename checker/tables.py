@@ -11,7 +11,7 @@ from checker.evidence import Identity, InboxRow, LetterRow, OutboxRow, Place, Ro
 from db.models import Base
 
 STATE_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "users": ("plan_tier", "created_at"),
+    "users": ("is_active", "email_verified", "plan_tier", "created_at"),
     "squads": ("user_id", "name", "description", "created_at"),
     "squad_members": ("squad_id", "role"),
     "projects": ("squad_id", "name"),

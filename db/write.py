@@ -6,6 +6,7 @@ Adding and updating differ on purpose: upserts of domain state lost writes in 29
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.forms import MEMBERS, PROJECTS, SQUADS, TASKS, USERS, Form
@@ -26,6 +27,10 @@ def _by_email(user: state.User) -> object:
     return (user.email_key or "", user.id)
 
 
+FREE_EMAIL_KEYS: Final = text("UPDATE users SET email_key = NULL WHERE id = ANY(CAST(:ids AS uuid[]))")
+
+_EMAIL_KEY: Final = [column.name for column in USERS.columns].index("email_key")
+
 _IN_ORDER: Final[tuple[tuple[Form[Any], Callable[[State], Iterable[Any]], Callable[[Any], Any]], ...]] = (
     (USERS, lambda state: state.users.values(), _by_email),
     (SQUADS, lambda state: state.squads.values(), _by_id),
@@ -33,7 +38,7 @@ _IN_ORDER: Final[tuple[tuple[Form[Any], Callable[[State], Iterable[Any]], Callab
     (PROJECTS, lambda state: state.projects.values(), _by_id),
     (TASKS, lambda state: state.tasks.values(), _by_id),
 )
-"""The tables, parents first; where their objects stand in a `State`; in which order new ones are added."""
+"""The tables, parents first; where their objects stand in a `State`; in which order they are written."""
 
 
 async def write_state(session: AsyncSession, state: State) -> None:
@@ -47,22 +52,39 @@ async def write_state(session: AsyncSession, state: State) -> None:
         LostRowError: a loaded row vanished.
         sqlalchemy.exc.IntegrityError: a rival was faster.
     """
+    await _free_email_keys(session, state)
     for form, objects, order in _IN_ORDER:
         new, changed = [], []
         for stored in objects(state):
             if stored.loaded is None:
                 new.append(stored)
-            elif (values := form.values(stored)) != stored.loaded:
-                changed.append(values)
-                stored.loaded = values
+            elif form.values(stored) != stored.loaded:
+                changed.append(stored)
         new.sort(key=order)
-        await form.rows.insert(session, [_stored(form, stored) for stored in new])
-        updated = await form.rows.update(session, changed)
+        await form.rows.insert(session, [_stored(form, each) for each in new])
+        changed.sort(key=order)
+        updated = await form.rows.update(session, [_stored(form, each) for each in changed])
         if updated != len(changed):
             raise LostRowError(f"{updated} of {len(changed)} rows of {form.table.name} updated")
 
 
-def _stored(form: Form[Any], new: state.Row) -> tuple[Any, ...]:
-    values = form.values(new)
-    new.loaded = values
+def _stored(form: Form[Any], written: state.Row) -> tuple[Any, ...]:
+    values = form.values(written)
+    written.loaded = values
     return values
+
+
+async def _free_email_keys(session: AsyncSession, state: State) -> None:
+    """Take their e-mails from users who gave them up, where another user of the batch has them now.
+
+    The index is asked for each row as it is written, and so must not meet the new one before the old one is gone.
+    """
+    given_up = {
+        user.loaded[_EMAIL_KEY]: user.id
+        for user in state.users.values()
+        if user.loaded is not None and user.loaded[_EMAIL_KEY] not in (None, user.email_key)
+    }
+    if given_up:
+        taken = given_up.keys() & {user.email_key for user in state.users.values()}
+        if taken:
+            await session.execute(FREE_EMAIL_KEYS, {"ids": sorted(given_up[key] for key in taken)})

@@ -118,5 +118,12 @@ class State:
     def add_user(self, user: User) -> None:
         """Make a new user visible to the commands after this one, by id and by e-mail."""
         self.users[user.id] = user
+        self.give_email_key(user, user.email_key)
+
+    def give_email_key(self, user: User, key: str | None) -> None:
+        """Let a user be found by another e-mail, or by none; the one before is free for others."""
         if user.email_key is not None:
-            self.emails[user.email_key] = user.id
+            self.emails.pop(user.email_key, None)
+        user.email_key = key
+        if key is not None:
+            self.emails[key] = user.id

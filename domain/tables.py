@@ -9,7 +9,7 @@ from domain.answers import Decided
 from domain.commands import Command
 from domain.events import Event
 from domain.given import Given
-from domain.handlers import projects, registration, squads, tasks
+from domain.handlers import profiles, projects, registration, squads, tasks
 from domain.reads import Reads
 from domain.state import State
 from domain.sweeps import Sweep, Swept
@@ -47,6 +47,10 @@ class SweepRule:
 RULES: Final[Mapping[type[Command], Rule | SweepRule]] = {
     commands.RegisterUser: Rule(registration.read_for_register_user, registration.register_user),
     commands.RegisterUserIfAbsent: Rule(registration.read_for_register_user, registration.register_user_if_absent),
+    commands.RenameUser: Rule(profiles.read_for_user, profiles.rename_user),
+    commands.ChangePlanTier: Rule(profiles.read_for_user, profiles.change_plan_tier),
+    commands.VerifyEmail: Rule(profiles.read_for_user, profiles.verify_email),
+    commands.ChangeEmail: Rule(profiles.read_for_change_email, profiles.change_email),
     commands.CreateSquad: Rule(squads.read_for_create_squad, squads.create_squad),
     commands.TransferSquadOwnership: Rule(squads.read_for_transfer_squad_ownership, squads.transfer_squad_ownership),
     commands.CreateProject: Rule(projects.read_for_create_project, projects.create_project),

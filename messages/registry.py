@@ -65,6 +65,10 @@ COMMANDS: Final[Mapping[str, MessageType]] = {
     for message in (
         _command("user.register.v1", commands.RegisterUser),
         _command("user.register-if-absent.v1", commands.RegisterUserIfAbsent),
+        _command("user.rename.v1", commands.RenameUser),
+        _command("user.change-plan-tier.v1", commands.ChangePlanTier),
+        _command("user.verify-email.v1", commands.VerifyEmail),
+        _command("user.change-email.v1", commands.ChangeEmail),
         _command("squad.create.v1", commands.CreateSquad),
         _command("squad.transfer-ownership.v1", commands.TransferSquadOwnership),
         _command("squad.create-project.v1", commands.CreateProject),
@@ -78,6 +82,10 @@ EVENTS: Final[Mapping[type[Any], MessageType]] = {
     message.form: message
     for message in (
         _event("user.registered.v1", events.UserRegistered),
+        _event("user.renamed.v1", events.UserRenamed),
+        _event("user.plan-tier-changed.v1", events.PlanTierChanged),
+        _event("user.email-verified.v1", events.EmailVerified),
+        _event("user.email-changed.v1", events.EmailChanged),
         _event("squad.created.v1", events.SquadCreated),
         _event("squad.ownership-transferred.v1", events.SquadOwnershipTransferred),
         _event("squad.project-created.v1", events.ProjectCreated),

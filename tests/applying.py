@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields, replace
 from typing import Any, Self
 
@@ -87,6 +87,16 @@ class Bench:
             for each in await self.outbox() + await self.outbox(TOPICS.outcomes)
         ]
         return tables, inbox, messages
+
+    async def both_ways(self, records: Sequence[FakeRecord], *, size: int) -> tuple[Any, Any]:
+        """Apply records one by one, forget everything, and apply them in batches of a size; give a snapshot of each."""
+        for each in records:
+            await self.apply(each)
+        one_by_one = await self.snapshot()
+        await self.forget()
+        for start in range(0, len(records), size):
+            await self.apply(*records[start : start + size])
+        return one_by_one, await self.snapshot()
 
     async def retold(self) -> tuple[State, State]:
         """Give the tables as their events tell them, and as they are, both as the checker compares them."""

@@ -6,9 +6,38 @@ from checker.rebuilt import Data, Rebuilt, Retellings, read_time
 
 
 def _user_registered(rebuilt: Rebuilt, data: Data) -> None:
-    rebuilt.users[data["user_id"]] = {"plan_tier": data["plan_tier"], "created_at": read_time(data["registered_at"])}
+    rebuilt.users[data["user_id"]] = {
+        "is_active": True,
+        "email_verified": False,
+        "plan_tier": data["plan_tier"],
+        "created_at": read_time(data["registered_at"]),
+    }
+
+
+def _user_renamed(rebuilt: Rebuilt, data: Data) -> None:
+    """The name is personal, so that events do not tell it; but there must be somebody."""
+    rebuilt.users[data["user_id"]] |= {}
+
+
+def _plan_tier_changed(rebuilt: Rebuilt, data: Data) -> None:
+    user = rebuilt.users[data["user_id"]]
+    if user["plan_tier"] != data["from_tier"]:
+        raise ValueError(f"{data['user_id']} is not on the {data['from_tier']} tier")
+    user["plan_tier"] = data["to_tier"]
+
+
+def _email_verified(rebuilt: Rebuilt, data: Data) -> None:
+    rebuilt.users[data["user_id"]]["email_verified"] = True
+
+
+def _email_changed(rebuilt: Rebuilt, data: Data) -> None:
+    rebuilt.users[data["user_id"]]["email_verified"] = False
 
 
 RETELL: Final[Retellings] = {
     "user.registered.v1": _user_registered,
+    "user.renamed.v1": _user_renamed,
+    "user.plan-tier-changed.v1": _plan_tier_changed,
+    "user.email-verified.v1": _email_verified,
+    "user.email-changed.v1": _email_changed,
 }

@@ -3,11 +3,22 @@
 from domain.commands.projects import CreateProject
 from domain.commands.squads import CreateSquad, TransferSquadOwnership
 from domain.commands.tasks import CompleteProjectTasks, CompleteTask, CreateTask
-from domain.commands.users import RegisterUser, RegisterUserIfAbsent
+from domain.commands.users import (
+    ChangeEmail,
+    ChangePlanTier,
+    RegisterUser,
+    RegisterUserIfAbsent,
+    RenameUser,
+    VerifyEmail,
+)
 
 Command = (
     RegisterUser
     | RegisterUserIfAbsent
+    | RenameUser
+    | ChangePlanTier
+    | VerifyEmail
+    | ChangeEmail
     | CreateSquad
     | TransferSquadOwnership
     | CreateProject
@@ -17,6 +28,8 @@ Command = (
 )
 
 __all__ = [
+    "ChangeEmail",
+    "ChangePlanTier",
     "Command",
     "CompleteProjectTasks",
     "CompleteTask",
@@ -25,5 +38,7 @@ __all__ = [
     "CreateTask",
     "RegisterUser",
     "RegisterUserIfAbsent",
+    "RenameUser",
     "TransferSquadOwnership",
+    "VerifyEmail",
 ]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from domain.streams import OfUser
-from domain.values import Email, PersonName
+from domain.values import Email, PersonName, PlanTier
 
 NEW_USER: Final = "New User"
 """The name of whoever registers without one, as in the guide."""
@@ -24,3 +24,31 @@ class RegisterUserIfAbsent(OfUser):
 
     email: Email
     name: PersonName = NEW_USER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameUser(OfUser):
+    """Give an active user another name."""
+
+    name: PersonName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePlanTier(OfUser):
+    """Put an active user on another plan."""
+
+    plan_tier: PlanTier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyEmail(OfUser):
+    """Note that an active user's e-mail was proved to be theirs; it is named, because it may have changed since."""
+
+    email: Email
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeEmail(OfUser):
+    """Give an active user another e-mail, not verified yet; it must not belong to another user."""
+
+    email: Email

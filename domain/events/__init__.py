@@ -3,10 +3,14 @@
 from domain.events.projects import ProjectCreated
 from domain.events.squads import NewMember, SquadCreated, SquadOwnershipTransferred
 from domain.events.tasks import ProjectTasksCompleted, TaskCompleted, TaskCreated
-from domain.events.users import UserRegistered
+from domain.events.users import EmailChanged, EmailVerified, PlanTierChanged, UserRegistered, UserRenamed
 
 Event = (
     UserRegistered
+    | UserRenamed
+    | PlanTierChanged
+    | EmailVerified
+    | EmailChanged
     | SquadCreated
     | SquadOwnershipTransferred
     | ProjectCreated
@@ -16,8 +20,11 @@ Event = (
 )
 
 __all__ = [
+    "EmailChanged",
+    "EmailVerified",
     "Event",
     "NewMember",
+    "PlanTierChanged",
     "ProjectCreated",
     "ProjectTasksCompleted",
     "SquadCreated",
@@ -25,4 +32,5 @@ __all__ = [
     "TaskCompleted",
     "TaskCreated",
     "UserRegistered",
+    "UserRenamed",
 ]

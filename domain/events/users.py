@@ -13,3 +13,26 @@ class UserRegistered(OfUser):
 
     plan_tier: PlanTier
     registered_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserRenamed(OfUser):
+    """A user has another name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanTierChanged(OfUser):
+    """A user is on another plan."""
+
+    from_tier: PlanTier
+    to_tier: PlanTier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailVerified(OfUser):
+    """A user's e-mail was proved to be theirs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailChanged(OfUser):
+    """A user has another e-mail, which is not verified yet."""

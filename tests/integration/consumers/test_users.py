@@ -1,8 +1,18 @@
 """Commands on users, through the processor: what is stored, told and answered."""
 
+import asyncio
+import random
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from db.errors import Failure, classify
 from domain import commands
+from domain.values import PlanTier
 from tests import making
-from tests.making import new_id, record
+from tests.applying import Bench
+from tests.making import FakeRecord, new_id, record
 
 
 async def test_outcome_of_register_if_absent_says_who_is_the_user(bench):
@@ -23,3 +33,104 @@ async def test_outcome_of_register_if_absent_says_who_is_the_user(bench):
     assert await bench.rows("SELECT id::text, name FROM users") == [(user_id, "New User")]
     told_by_events, stored = await bench.retold()
     assert told_by_events == stored
+
+
+async def test_each_change_of_a_user_is_stored_and_told_without_personal_data(bench):
+    user_id = new_id()
+
+    await bench.apply(
+        record(making.register_user(user_id, email="ada@example.org")),
+        record(commands.RenameUser(user_id=user_id, name="Grace")),
+        record(commands.ChangePlanTier(user_id=user_id, plan_tier=PlanTier.PRO)),
+        record(commands.ChangeEmail(user_id=user_id, email="Grace@example.org")),
+        record(commands.VerifyEmail(user_id=user_id, email="grace@example.org")),
+    )
+
+    assert await bench.rows("SELECT email, email_key, name, email_verified, plan_tier, version FROM users") == [
+        ("Grace@example.org", "grace@example.org", "Grace", True, "pro", 5)
+    ]
+    events = await bench.outbox()
+    assert [each["type"] for each in events] == [
+        "user.registered.v1",
+        "user.renamed.v1",
+        "user.plan-tier-changed.v1",
+        "user.email-changed.v1",
+        "user.email-verified.v1",
+    ]
+    assert not [each for each in events if b"race" in each["body"]]
+    told_by_events, stored = await bench.retold()
+    assert told_by_events == stored
+
+
+async def test_emails_are_passed_on_and_exchanged_within_a_batch(bench):
+    """Each is unique at every moment, also while the rows of the batch are written one after another."""
+    ada, bob, eve = (new_id() for _ in range(3))
+    await bench.apply(
+        record(making.register_user(ada, email="ada@x")), record(making.register_user(bob, email="bob@x"))
+    )
+
+    def change(user_id: str, email: str) -> FakeRecord:
+        return record(commands.ChangeEmail(user_id=user_id, email=email))
+
+    await bench.apply(change(ada, "tmp@x"), change(bob, "ada@x"), change(ada, "bob@x"))
+    await bench.apply(change(ada, "new@x"), record(making.register_user(eve, email="BOB@x")), change(bob, "eve@x"))
+
+    assert {each["outcome"] for each in await bench.outcomes()} == {"applied"}
+    assert dict(await bench.rows("SELECT id::text, email_key FROM users")) == {ada: "new@x", bob: "eve@x", eve: "bob@x"}
+
+
+def commands_on_few_users(chance: random.Random, number: int) -> list[commands.Command]:
+    """Give commands on few users with few e-mails in any order; many are refused, which is an answer."""
+    users = [new_id() for _ in range(5)]
+    emails = [f"{name}@x" for name in ("ada", "Ada", "bob", "eve", "kim", "zoe")]
+    kinds: tuple[Callable[[str, str], commands.Command], ...] = (
+        lambda user, email: making.register_user(user, email=email),
+        lambda user, email: commands.RegisterUserIfAbsent(user_id=user, email=email),
+        lambda user, _: commands.RenameUser(user_id=user, name=chance.choice("XY")),
+        lambda user, _: commands.ChangePlanTier(user_id=user, plan_tier=chance.choice(tuple(PlanTier))),
+        lambda user, email: commands.VerifyEmail(user_id=user, email=email),
+        lambda user, email: commands.ChangeEmail(user_id=user, email=email),
+        lambda user, email: commands.ChangeEmail(user_id=user, email=email),
+    )
+    return [chance.choice(kinds)(chance.choice(users), chance.choice(emails)) for _ in range(number)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_commands_on_the_same_users_come_out_the_same_in_any_batching(bench, seed):
+    asked = commands_on_few_users(random.Random(seed), 120)
+    records = [record(command, command_id=str(number)) for number, command in enumerate(asked)]
+
+    one_by_one, in_batches = await bench.both_ways(records, size=30)
+
+    assert in_batches == one_by_one
+    told_by_events, stored = await bench.retold()
+    assert told_by_events == stored
+    assert {each["type"] for each in await bench.outbox()} >= {"user.email-changed.v1", "user.email-verified.v1"}
+
+
+async def test_rivals_for_two_emails_end_with_one_owner_each(database):
+    """Two consumers give the same e-mails, in opposite order, to their own users: nothing is stuck, nobody shares."""
+    benches = [Bench(database) for _ in range(2)]
+    users = [[new_id() for _ in range(2)] for _ in benches]
+    for number, bench in enumerate(benches):
+        await bench.apply(*(record(making.register_user(user)) for user in users[number]), partition=number)
+
+    async def change(number: int) -> None:
+        emails = ["one@x", "two@x"][:: 1 - 2 * number]
+        asked = [
+            record(commands.ChangeEmail(user_id=user, email=email))
+            for user, email in zip(users[number], emails, strict=True)
+        ]
+        batch = await benches[number].batch(asked, partition=number)
+        while True:
+            try:
+                await benches[number].processor.apply(batch)
+            except DBAPIError as error:
+                if classify(error) not in {Failure.CLASH, Failure.TRANSIENT}:
+                    raise
+            else:
+                return
+
+    await asyncio.gather(change(0), change(1))
+
+    assert len(await benches[0].rows("SELECT id FROM users WHERE email_key IN ('one@x', 'two@x')")) == 2

@@ -235,7 +235,12 @@ def make_small_run() -> SmallRun:
     for user_id in (ADA, BOB):
         registered = events.UserRegistered(user_id=user_id, plan_tier=PlanTier.FREE, registered_at=NOON)
         run.applied(commands.RegisterUser(user_id=user_id, email=f"{user_id}@example.org", name="User"), registered)
-        run.tables["users"][user_id] = {"plan_tier": "free", "created_at": NOON}
+        run.tables["users"][user_id] = {
+            "is_active": True,
+            "email_verified": False,
+            "plan_tier": "free",
+            "created_at": NOON,
+        }
     run.applied(
         commands.CreateSquad(squad_id=SQUAD, user_id=ADA, name="First", roles=("developer",)),
         events.SquadCreated(
