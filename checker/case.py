@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Final
 
 from checker.evidence import Evidence, Identity, InboxRow, LetterRow, OutboxRow, Place, TopicDump, TopicRecord
+from checker.history import Attempt
 from messages import codec, ids
 from messages.refusals import Reason, RefusedError
 
@@ -14,7 +15,7 @@ EVENT_ID: Final = "ce_id"
 LETTER_ID: Final = "dead-letter-id"
 """Which header names a message: a dead letter keeps the headers of the record that it was, `ce_id` too."""
 
-_NO_LIMITS: Final = codec.Limits(json_depth=sys.maxsize)
+NO_LIMITS: Final = codec.Limits(json_depth=sys.maxsize)
 """What was too large has a dead letter that says so."""
 
 
@@ -96,10 +97,18 @@ class Case:
         found = {}
         for record in self.evidence.commands.records:
             try:
-                envelope, _, _ = codec.read(record.headers, record.value, _NO_LIMITS)
+                envelope, _, _ = codec.read(record.headers, record.value, NO_LIMITS)
             except RefusedError:
                 continue
             found[record.place] = Identity(envelope.source, envelope.id)
+        return found
+
+    @cached_property
+    def places(self) -> dict[Identity, list[Place]]:
+        """Where the records of each command are, in offset order within each partition."""
+        found: dict[Identity, list[Place]] = defaultdict(list)
+        for place, identity in self.identities.items():
+            found[identity].append(place)
         return found
 
     @cached_property
@@ -143,6 +152,12 @@ class Case:
             if row is not None:
                 counts[row.identity] += len(rows)
         return counts
+
+    def row_of(self, attempt: Attempt) -> InboxRow | None:
+        """Give what became of the command that an attempt was to send."""
+        if attempt.source is None or attempt.id is None:
+            return None
+        return self.inbox.get(Identity(attempt.source, attempt.id))
 
     @staticmethod
     def is_unanswerable(letter: LetterRow) -> bool:

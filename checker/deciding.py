@@ -7,7 +7,7 @@ from typing import Final
 from checker.case import Case, current_outcome_id
 from checker.evidence import Identity, LetterRow, Place, TopicRecord
 from checker.faults import Fault, Invariant
-from messages.outcome import Outcome
+from messages.outcome import PROVISIONAL, Outcome
 from messages.refusals import Reason
 
 NOBODY_TO_ANSWER: Final = frozenset({Reason.TOO_LARGE, Reason.SOURCE_FORBIDDEN})
@@ -97,6 +97,19 @@ def check_answers(case: Case) -> Iterator[Fault]:
         yield Fault(Invariant.ANSWERED, f"outcome {outcome_id} is of no command")
 
 
+def check_concluded(case: Case) -> Iterator[Fault]:
+    """An outcome is final unless a redrive may replace it; of those, only dead letters may be left at the end.
+
+    This is where parked commands will be let through, once commands are parked behind a dead letter of their stream.
+    """
+    for row in case.tables.inbox:
+        if row.final != (row.outcome not in PROVISIONAL):
+            final = "final" if row.final else "not final"
+            yield Fault(Invariant.CONCLUDED, f"{row.identity}: {row.outcome}, and {final}")
+        elif not row.final and row.outcome != Outcome.DEAD_LETTERED:
+            yield Fault(Invariant.CONCLUDED, f"{row.identity}: {row.outcome} at the end")
+
+
 def check_outcomes(case: Case) -> Iterator[Fault]:
     """The outcome on the topic is, byte for byte, what the inbox keeps, and that agrees with its columns."""
     for row in case.tables.inbox:
@@ -142,6 +155,9 @@ def check_effects(case: Case) -> Iterator[Fault]:
         for event_id in row.event_ids:
             if causes.setdefault(event_id, row.identity) != row.identity:
                 yield Fault(Invariant.EFFECT_ONCE, f"event {event_id} is of two commands")
+    for event_id, rows in case.events.rows.items():
+        if len(rows) > 1:
+            yield Fault(Invariant.EFFECT_ONCE, f"event {event_id} was caused {len(rows)} times")
     for event_id in causes.keys() - case.events.first.keys() - case.absent:
         yield Fault(Invariant.EFFECT_ONCE, f"{causes[event_id]}: event {event_id} is not on the topic")
     for event_id, record in case.events.first.items():
@@ -171,6 +187,7 @@ CHECKS = (
     check_decided,
     check_letters,
     check_answers,
+    check_concluded,
     check_outcomes,
     check_replies,
     check_effects,

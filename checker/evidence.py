@@ -171,12 +171,14 @@ class Evidence:
     """All that a judgement rests on.
 
     Args:
-        history: of the producers.
+        history: what the producers recorded, one after the other.
         commands, events, outcomes, dead_letters: the topics.
         tables: the database.
         replies: the topics to which outcomes may go besides.
         repeats_allowed: how many records may be repeats by the relay, a page for each crash or broken connection;
             unknown, if absent.
+        healed_at: when the last fault was over, seconds since 1970, UTC; absent: there was none, or nobody knows.
+        seed: by which the run is repeated.
     """
 
     history: Sequence[Attempt]
@@ -187,3 +189,5 @@ class Evidence:
     tables: Tables
     replies: Sequence[TopicDump] = ()
     repeats_allowed: int | None = None
+    healed_at: float | None = None
+    seed: int | None = None

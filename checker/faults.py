@@ -13,10 +13,15 @@ class Invariant(StrEnum):
 
     DECIDED_ONCE = "every readable command has one inbox row, and every inbox row a command"
     LETTER_KEPT = "every record that cannot be applied is a dead letter, in the table and on the topic, and no other"
+    ONE_CONTENT = (
+        "of the records with one id, those with another content than the first are dead letters, and no others"
+    )
+    CONCLUDED = "every command has a final outcome, or is dead-lettered"
     ANSWERED = "every readable record has an outcome, and every outcome a command"
     OUTCOME_STORED = "the outcome on the topic is the one that the inbox has"
     REPLIED = "a command's outcome is on the topic that it named for it too, and on no other"
     EFFECT_ONCE = "a command has the events that its outcome lists, and no others"
+    TAKEN_IN_ORDER = "commands of a key take effect in the order in which they stand in their partition"
     CHECKPOINT_AT_END = "the checkpoints stand behind the last commands"
 
     PUBLISHED = "every outbox row is on its topic"
@@ -28,6 +33,8 @@ class Invariant(StrEnum):
     ORDER_KEPT = "messages of a key come first in the order of the outbox"
     GAPLESS = "the events of a key are numbered 1, 2, 3 … in the order they come"
     VERSION_REACHED = "a stream's last event has the version of its root row"
+
+    GOES_ON = "the next command after the faults is applied"
 
     STATE_REBUILT = "the tables are what the events tell"
 

@@ -36,13 +36,22 @@ class Scene:
     replies: Sequence[str] = ()
 
 
-async def gather(scene: Scene, history: Sequence[Attempt], *, repeats_allowed: int | None = None) -> Evidence:
+async def gather(
+    scene: Scene,
+    history: Sequence[Attempt],
+    *,
+    repeats_allowed: int | None = None,
+    healed_at: float | None = None,
+    seed: int | None = None,
+) -> Evidence:
     """Read everything: first the tables, then the topics.
 
     Args:
         scene: where the run took place, at rest.
         history: what its producers recorded.
         repeats_allowed: how many records may be repeats by the relay, if that is known.
+        healed_at: when its last fault was over, if it had any, seconds since 1970, UTC.
+        seed: by which it is repeated.
 
     Raises:
         checker.topics.UnfinishedReadError: a topic could not be read to its end.
@@ -63,4 +72,6 @@ async def gather(scene: Scene, history: Sequence[Attempt], *, repeats_allowed: i
         tables=tables,
         replies=[topics[name] for name in scene.replies],
         repeats_allowed=repeats_allowed,
+        healed_at=healed_at,
+        seed=seed,
     )

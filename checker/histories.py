@@ -1,5 +1,6 @@
 """Checks what the producers know against what became of it."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from checker.case import Case
@@ -16,7 +17,7 @@ def check_acknowledged(case: Case) -> Iterator[Fault]:
             continue
         record = case.commands.get(place)
         if record is None:
-            yield Fault(Invariant.ACKNOWLEDGED_KEPT, f"attempt {attempt.number} is not at {place}")
+            yield Fault(Invariant.ACKNOWLEDGED_KEPT, f"{attempt} is not at {place}")
         elif attempt.id is not None and record.header("ce_id") != attempt.id:
             yield Fault(Invariant.ACKNOWLEDGED_KEPT, f"at {place} is not {attempt.id} but {record.header('ce_id')}")
 
@@ -28,13 +29,19 @@ def check_failed(case: Case) -> Iterator[Fault]:
     for attempt in case.evidence.history:
         identity = _identity(attempt)
         if attempt.status is Status.FAILED and identity not in sent and identity in there:
-            yield Fault(Invariant.FAILED_ABSENT, f"attempt {attempt.number}: {identity}")
+            yield Fault(Invariant.FAILED_ABSENT, f"{attempt}: {identity}")
 
 
 def check_expected(case: Case) -> Iterator[Fault]:
-    """Where the producer could know what would become of a command, that is what became of it."""
+    """Where the producer could know what would become of a command, that is what became of it.
+
+    A record whose acknowledgement was never heard may be there, and then it counts like any other.
+    """
+    attempts = Counter(map(_identity, case.evidence.history))
     for attempt in case.evidence.history:
         place = _place(attempt)
+        if place is None and attempts[_identity(attempt)] == 1:
+            place = _place_unheard_of(case, attempt)
         if place is not None and attempt.expected is not None:
             found = _fate(case, place)
             if found != attempt.expected:
@@ -56,6 +63,14 @@ def _place(attempt: Attempt) -> Place | None:
     if attempt.status is not Status.OK or attempt.partition is None or attempt.offset is None:
         return None
     return Place(attempt.partition, attempt.offset)
+
+
+def _place_unheard_of(case: Case, attempt: Attempt) -> Place | None:
+    """Give where the first record of a command is whose only attempt ended in nobody knows what."""
+    if attempt.status not in {Status.INVOKED, Status.UNKNOWN}:
+        return None
+    identity = _identity(attempt)
+    return None if identity is None else next(iter(case.places.get(identity, ())), None)
 
 
 def _identity(attempt: Attempt) -> Identity | None:

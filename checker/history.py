@@ -24,6 +24,7 @@ class Attempt:
     """One record that a producer sent, or tried to.
 
     Args:
+        producer: who sent it, where there are several.
         number: counts the producer's attempts, from 0.
         kind: what sort of command this is, in the producer's words.
         source, id: the command's; absent where nobody could read them.
@@ -47,6 +48,10 @@ class Attempt:
     partition: int | None = None
     offset: int | None = None
     error: str | None = None
+    producer: str = ""
+
+    def __str__(self) -> str:
+        return f"attempt {self.producer or 'number'} {self.number}"
 
 
 class History:
@@ -54,11 +59,13 @@ class History:
 
     Args:
         file: takes a line of JSON for each step; none: kept in memory only.
+        producer: its name, where there are several.
     """
 
-    def __init__(self, file: TextIO | None = None) -> None:
+    def __init__(self, file: TextIO | None = None, *, producer: str = "") -> None:
         self.attempts: list[Attempt] = []
         self._file = file
+        self._producer = producer
 
     def invoke(
         self,
@@ -83,6 +90,7 @@ class History:
             key=None if key is None else key.decode(errors="backslashreplace"),
             expected=expected,
             intended_at=intended_at,
+            producer=self._producer,
         )
         self.attempts.append(attempt)
         self._write(asdict(attempt))
@@ -111,7 +119,7 @@ class History:
     def _conclude(self, number: int, **learnt: Any) -> None:  # noqa: ANN401 - fields of Attempt
         for name, value in learnt.items():
             setattr(self.attempts[number], name, value)
-        self._write({"number": number, **learnt})
+        self._write({"producer": self._producer, "number": number, **learnt})
 
     def _write(self, step: dict[str, Any]) -> None:
         if self._file is not None:
@@ -119,9 +127,21 @@ class History:
 
 
 def read_history(lines: Iterable[str]) -> list[Attempt]:
-    """Read attempts back from the lines of a history."""
-    found: dict[int, dict[str, Any]] = {}
+    """Read attempts back from the lines of a history; one after the other, those of several producers too.
+
+    A line that broke off in the middle is the last step of a producer that was killed, and says nothing.
+    """
+    found: dict[tuple[str, int], dict[str, Any]] = {}
     for line in lines:
-        step = json.loads(line)
-        found.setdefault(step["number"], {}).update(step)
+        step = _read_step(line)
+        if step is not None:
+            found.setdefault((step.get("producer", ""), step["number"]), {}).update(step)
     return [Attempt(**{**steps, "status": Status(steps["status"])}) for steps in found.values()]
+
+
+def _read_step(line: str) -> dict[str, Any] | None:
+    try:
+        step: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return None
+    return step

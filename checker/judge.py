@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import Final
 
-from checker import deciding, histories, publishing, state
+from checker import contents, deciding, histories, ordering, publishing, recovering, state
 from checker.case import Case
 from checker.evidence import Evidence
 from checker.faults import Fault, Invariant
@@ -18,7 +18,10 @@ EXAMPLES: Final = 5
 CHECKS: Final[tuple[Callable[[Case], Iterator[Fault]], ...]] = (
     *histories.CHECKS,
     *deciding.CHECKS,
+    *contents.CHECKS,
+    *ordering.CHECKS,
     *publishing.CHECKS,
+    *recovering.CHECKS,
     *state.CHECKS,
 )
 
@@ -54,11 +57,22 @@ class Verdict:
         result: PASS only if every invariant holds and all evidence was there.
         findings: what does not hold.
         gaps: what evidence is missing, so that nothing can be said.
+        seed: by which the run is repeated, if it has one.
     """
 
     result: Result
     findings: tuple[Finding, ...] = ()
     gaps: tuple[str, ...] = ()
+    seed: int | None = None
+
+    def tell(self) -> str:
+        """Give the verdict in lines: the result with the seed, what does not hold with examples, what is not known."""
+        lines = [self.result if self.seed is None else f"{self.result} (seed {self.seed})"]
+        for finding in self.findings:
+            lines.append(f"broken {finding.count} times: {finding.invariant}")
+            lines += (f"    {example}" for example in finding.examples)
+        lines += (f"not known: {gap}" for gap in self.gaps)
+        return "\n".join(lines)
 
     @property
     def passed(self) -> bool:
@@ -78,7 +92,7 @@ def judge(evidence: Evidence) -> Verdict:
     )
     gaps = tuple(_find_gaps(case))
     result = Result.FAIL if findings else Result.UNKNOWN if gaps else Result.PASS
-    return Verdict(result=result, findings=findings, gaps=gaps)
+    return Verdict(result=result, findings=findings, gaps=gaps, seed=evidence.seed)
 
 
 def _find_gaps(case: Case) -> Iterator[str]:
@@ -93,3 +107,4 @@ def _find_gaps(case: Case) -> Iterator[str]:
     unknown = state.find_unknown_types(case)
     if unknown:
         yield f"the checker does not know the events {', '.join(sorted(unknown))}"
+    yield from recovering.find_gaps(case)

@@ -57,7 +57,7 @@ def check_extent(case: Case) -> Iterator[Fault]:
     if allowed is None:
         return
     repeats = sum(
-        max(0, len(records) - len(published.rows.get(message_id, ())))
+        max(0, len(records) - max(1, len(published.rows.get(message_id, ()))))
         for published in case.published
         for message_id, records in published.records.items()
     )

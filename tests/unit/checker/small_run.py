@@ -55,6 +55,7 @@ class SmallRun:
         self.skipped: set[int] = set()
         self.diverted: set[int] = set()
         self.repeats_allowed: int | None = None
+        self.healed_at: float | None = None
         self._numbers = count(1)
         self._recorded: dict[str, datetime] = {}
 
@@ -79,6 +80,8 @@ class SmallRun:
                 skipped=self.skipped,
                 diverted=self.diverted,
             ),
+            healed_at=self.healed_at,
+            seed=7,
         )
 
     def _dump(self, name: str) -> TopicDump:

@@ -43,3 +43,26 @@ def test_ends_are_behind_the_last_acknowledged_record_of_each_partition() -> Non
     _invoke(history, "never acknowledged")
 
     assert history.ends() == {0: 5, 1: 10}
+
+
+def test_histories_of_several_producers_are_read_one_after_the_other() -> None:
+    files = [io.StringIO(), io.StringIO()]
+    histories = [History(file, producer=name) for file, name in zip(files, ("a", "b"), strict=True)]
+    for history in histories:
+        _invoke(history, "same number")
+    histories[1].ok(0, 1, 5)
+
+    attempts = read_history("".join(file.getvalue() for file in files).splitlines())
+
+    assert [(each.producer, each.number, each.offset) for each in attempts] == [("a", 0, None), ("b", 0, 5)]
+
+
+def test_last_line_of_a_producer_that_was_killed_may_break_off() -> None:
+    file = io.StringIO()
+    history = History(file)
+    _invoke(history, "first")
+    history.ok(0, 0, 0)
+
+    [attempt] = read_history(file.getvalue()[:-10].splitlines())
+
+    assert attempt.status is Status.INVOKED

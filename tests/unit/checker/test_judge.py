@@ -7,15 +7,16 @@ from datetime import timedelta
 import pytest
 
 from checker.deciding import MAY_CHANGE_NOTHING
-from checker.evidence import Place
+from checker.evidence import LetterRow, Place
 from checker.faults import Invariant
+from checker.history import Status
 from checker.judge import Result, judge
 from checker.retelling import RETELL
 from domain import commands
 from domain.tables import RULES, SweepRule
 from messages import ids
 from messages.registry import COMMAND_TYPES, EVENTS
-from tests.making import NOON
+from tests.making import NOON, SOURCE
 from tests.unit.checker.small_run import (
     BOB,
     COMMANDS,
@@ -197,6 +198,56 @@ def _late_repeat_of_outcome(run: SmallRun) -> None:
     _rewrite(run, OUTCOMES, 7, headers=(*record.headers, ("traceparent", b"00")))
 
 
+def _change_content(run: SmallRun) -> None:
+    """Another command under an id that was decided, and it was answered as if it were the same."""
+    headers = run.topics[COMMANDS][7].headers
+    _rewrite(
+        run,
+        COMMANDS,
+        7,
+        headers=[(name, b"2026-05-05T12:00:00Z" if name == "ce_time" else each) for name, each in headers],
+    )
+
+
+def _refuse_the_same(run: SmallRun) -> None:
+    """A duplicate is a dead letter, though it differs in nothing."""
+    sent = run.topics[COMMANDS][7]
+    letter_id = ids.dead_letter_id(COMMANDS, 0, 7, 0)
+    run.letters.append(
+        LetterRow(id=letter_id, place=sent.place, key=sent.key, value=sent.value, source=SOURCE, reason="id-conflict")
+    )
+    told = {"id": letter_id, "partition": "0", "offset": "7", "reason": "id-conflict"}
+    headers = [*sent.headers, *((f"dead-letter-{name}", text.encode()) for name, text in told.items())]
+    run.publish(LETTERS, letter_id, sent.key or b"", sent.value or b"", headers)
+    run.history.attempts[7].expected = "dead-lettered:id-conflict"
+    _lose_answer(run)
+
+
+def _leave_open(run: SmallRun) -> None:
+    """A command's last word is no final one."""
+    row = run.inbox[0]
+    run.inbox[0] = replace(row, final=False, body=row.body.replace(b'"final":true', b'"final":false'))
+
+
+def _leave_waiting(run: SmallRun) -> None:
+    row = run.inbox[-2]
+    run.inbox[-2] = replace(row, outcome="parked", final=False)
+
+
+def _take_out_of_order(run: SmallRun) -> None:
+    """The completion of a task stands before its creation, and was applied after it all the same."""
+    _swap(run, COMMANDS, 4, 5)
+    run.inbox[4], run.inbox[5] = replace(run.inbox[4], place=Place(0, 5)), replace(run.inbox[5], place=Place(0, 4))
+    run.history.ok(4, 0, 5)
+    run.history.ok(5, 0, 4)
+
+
+def _apply_nothing_after_the_faults(run: SmallRun) -> None:
+    run.healed_at = NOON.timestamp()
+    for attempt in run.history.attempts[:8]:
+        attempt.intended_at -= 1
+
+
 DEFECTS: dict[str, tuple[Plant, set[Invariant]]] = {
     "an acknowledged record is lost": (_lose_acknowledged, {Invariant.ACKNOWLEDGED_KEPT, Invariant.AS_EXPECTED}),
     "a record is there whose sending failed": (_send_what_failed, {Invariant.FAILED_ABSENT}),
@@ -227,6 +278,15 @@ DEFECTS: dict[str, tuple[Plant, set[Invariant]]] = {
         {Invariant.REPLIED},
     ),
     "an outcome is where nobody wanted it": (_reply_to_nobody, {Invariant.REPLIED}),
+    "an id is taken for the same with another content": (_change_content, {Invariant.ONE_CONTENT}),
+    "a duplicate is refused": (_refuse_the_same, {Invariant.ONE_CONTENT}),
+    "a command has no final outcome": (_leave_open, {Invariant.CONCLUDED, Invariant.OUTCOME_STORED}),
+    "a command waits at the end": (
+        _leave_waiting,
+        {Invariant.CONCLUDED, Invariant.OUTCOME_STORED, Invariant.AS_EXPECTED},
+    ),
+    "two commands of a key change places": (_take_out_of_order, {Invariant.TAKEN_IN_ORDER}),
+    "nothing is applied after the faults": (_apply_nothing_after_the_faults, {Invariant.GOES_ON}),
     "a checkpoint is short": (_short_checkpoint, {Invariant.CHECKPOINT_AT_END}),
     "a checkpoint is past the end": (_checkpoint_past_the_end, {Invariant.CHECKPOINT_AT_END}),
     "an event is not on the topic": (
@@ -320,6 +380,60 @@ def test_every_invariant_has_a_defect_that_breaks_it() -> None:
     assert {name for _, names in DEFECTS.values() for name in names} == set(Invariant)
 
 
+def test_run_that_ends_with_a_fault_is_unknown() -> None:
+    run = make_small_run()
+    run.healed_at = NOON.timestamp()
+    for attempt in run.history.attempts:
+        attempt.intended_at -= 1
+
+    assert judge(run.evidence()).result is Result.UNKNOWN
+
+
+def test_record_whose_acknowledgement_was_never_heard_counts_if_it_is_there() -> None:
+    run = make_small_run()
+    for status in (Status.UNKNOWN, Status.INVOKED):
+        run.history.attempts[8] = replace(run.history.attempts[8], status=status, partition=None, offset=None)
+        assert judge(run.evidence()).result is Result.PASS
+        run.history.attempts[8].expected = "applied"
+        assert {finding.invariant for finding in judge(run.evidence()).findings} == {Invariant.AS_EXPECTED}
+        run.history.attempts[8].expected = "rejected:task-not-open"
+
+
+def test_attempt_whose_record_is_not_there_may_be_unknown() -> None:
+    run = make_small_run()
+    run.history.unknown(
+        run.history.invoke(kind="valid", source=SOURCE, id="x", key=b"x", expected="applied", intended_at=0), "timeout"
+    )
+
+    assert judge(run.evidence()).result is Result.PASS
+
+
+def test_commands_of_a_key_in_two_partitions_have_no_order() -> None:
+    run = make_small_run()
+    _take_out_of_order(run)
+    moved = Place(1, 0)
+    _rewrite(run, COMMANDS, 4, place=moved)
+    run.inbox[5] = replace(run.inbox[5], place=moved)
+    run.history.ok(5, 1, 0)
+    evidence = run.evidence()
+    tables = replace(evidence.tables, checkpoints={0: 11, 1: 1})
+    commands_topic = replace(evidence.commands, begins={0: 0, 1: 0}, ends={0: 11, 1: 1})
+
+    assert judge(replace(evidence, tables=tables, commands=commands_topic)).result is Result.PASS
+
+
+def test_verdict_tells_its_seed_and_examples() -> None:
+    run = make_small_run()
+    assert judge(run.evidence()).tell() == "PASS (seed 7)"
+    run.checkpoint = 0
+
+    told = judge(run.evidence()).tell().splitlines()
+
+    assert told[0] == "FAIL (seed 7)"
+    assert told[1] == f"broken 1 times: {Invariant.CHECKPOINT_AT_END}"
+    assert told[2] == "    partition 0: 0, the last record is 10"
+
+
 def test_deleted_beginning_of_a_topic_is_unknown() -> None:
     evidence = make_small_run().evidence()
 
@@ -390,5 +504,6 @@ def test_diverted_row_is_to_be_among_the_dead_letters() -> None:
 
     letter_id = ids.diverted_id(EVENTS_TOPIC, position)
     run.append(LETTERS, SQUAD.encode(), b"", [("dead-letter-id", letter_id.encode())])
+    run.repeats_allowed = 0
 
     assert judge(run.evidence()).findings == ()

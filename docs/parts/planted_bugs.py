@@ -1,0 +1,23 @@
+# ruff: noqa: INP001 - documents are no room, so they are no package either
+"""The table of planted bugs, from the catalogue that the tests go through."""
+
+from checker.faults import Invariant
+from tests.planted.catalogue import BUGS
+from tests.planted.planting import PlantedBug
+
+
+def render() -> str:
+    """Give a row for every bug, and a line for every invariant that caught one."""
+    rows = ["| bug | what the run does | caught by | seed |", "|---|---|---|---|", *map(_row, BUGS)]
+    masked = [f"- *{bug.name}*: {bug.masked_by}." for bug in BUGS if bug.masked_by]
+    names = [f"- `{each.name}`: {each}" for each in Invariant if any(each in bug.caught_by for bug in BUGS)]
+    parts = ["\n".join(rows)]
+    if masked:
+        intro = "These another defence catches too; it is taken out of the run of the table, with the bug and without:"
+        parts += [intro, "\n".join(masked)]
+    return "\n\n".join([*parts, "What the names say:", "\n".join(names)])
+
+
+def _row(bug: PlantedBug) -> str:
+    caught = ", ".join(f"`{each.name}`" for each in Invariant if each in bug.caught_by)
+    return f"| {bug.name} | {bug.meets} | {caught} | {bug.seed} |"

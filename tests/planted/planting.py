@@ -1,0 +1,33 @@
+"""What a planted bug is: a patch of the real code, the run that meets what the code defends against, and who tells."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from checker.faults import Invariant
+from tests.planted.trial import Trial
+
+Step = Callable[[Trial], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlantedBug:
+    """One bug.
+
+    Args:
+        name: in the words of the design.
+        plant: takes a defence out of the real code, for the trial.
+        meets: what happens in the run, for people.
+        scenario: the run.
+        caught_by: the invariants that do not hold then, and no others.
+        seed: of everything that the run draws.
+        masked_by: another defence that catches the bug too, for people; `unmask` takes it out, so that this one shows.
+    """
+
+    name: str
+    plant: Step
+    meets: str
+    scenario: Step
+    caught_by: frozenset[Invariant]
+    seed: int
+    masked_by: str = ""
+    unmask: Step | None = None

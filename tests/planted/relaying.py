@@ -1,0 +1,109 @@
+"""Bugs of the relay: what makes every committed row appear, and no more often than it has to, in order for each key."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from sqlalchemy import text
+
+from checker.faults import Invariant
+from outbox.reader import Page, Reader, _OpenWindow
+from outbox.relay import Relay
+from outbox.settling import Settled
+from outbox.window import Window, take_snapshot
+from tests.planted.gates import finish, hold_commit
+from tests.planted.planting import PlantedBug
+from tests.planted.trial import Trial
+from tests.relaying import DisturbedError
+
+ROWS_LOST = frozenset(
+    {
+        Invariant.PUBLISHED,
+        Invariant.ANSWERED,
+        Invariant.EFFECT_ONCE,
+        Invariant.VERSION_REACHED,
+        Invariant.STATE_REBUILT,
+    }
+)
+"""What does not hold where a stream's last event, and the outcome that goes with it, are never published."""
+
+# `id > last` cursor
+
+_HIGHEST = text("SELECT max(position) FROM outbox WHERE position > :at")
+
+
+async def _open_what_is_higher(reader: Reader) -> _OpenWindow | None:
+    at = reader._cursor.position
+    high = await reader._connection.scalar(_HIGHEST, {"at": at})
+    if high is None:
+        return None
+    everything = reader._cursor.closed_at("3:3:")
+    current = await take_snapshot(reader._connection)
+    window = Window(
+        previous=everything.previous, current=current, slot_from=everything.slot_from, slot_to=everything.slot_to
+    )
+    return _OpenWindow(window=window, at=at, high=high, is_small=False)
+
+
+async def _remember_the_position_only(trial: Trial) -> None:
+    trial.patch.setattr(Reader, "_open_window", _open_what_is_higher)
+
+
+async def _commit_late(trial: Trial) -> None:
+    trial.register(partition=1)
+    late = hold_commit(trial, partition=1)
+    async with trial.relay() as relay:
+        writing = asyncio.create_task(trial.consumer().step(partition=1))
+        await late.reached.wait()
+        trial.register()
+        await trial.consumer().step()
+        await relay.pass_once()
+        await finish(writing, late)
+        await relay.pass_once()
+
+
+POSITION_CURSOR = PlantedBug(
+    name="`id > last` cursor",
+    plant=_remember_the_position_only,
+    meets="a transaction takes its positions, and commits when later positions are published",
+    scenario=_commit_late,
+    caught_by=ROWS_LOST,
+    seed=101,
+)
+
+# Cursor stored before the acknowledgement
+
+_publish = Relay._publish
+
+
+async def _store_then_publish(relay: Relay, reader: Reader, page: Page) -> Settled:
+    await reader.advance(page)
+    return await _publish(relay, reader, page)
+
+
+async def _store_first(trial: Trial) -> None:
+    trial.patch.setattr(Relay, "_publish", _store_then_publish)
+
+
+async def _break_while_publishing(trial: Trial) -> None:
+    trial.register()
+    await trial.drain()
+
+    async def break_off(_: Any) -> None:
+        trial.publisher.before = None
+        raise DisturbedError
+
+    trial.publisher.before = break_off
+    async with trial.relay() as relay:
+        with suppress(DisturbedError):
+            await relay.pass_once()
+
+
+CURSOR_BEFORE_ACKNOWLEDGEMENT = PlantedBug(
+    name="cursor stored before the acknowledgement",
+    plant=_store_first,
+    meets="the connection to Kafka breaks while a page is being published",
+    scenario=_break_while_publishing,
+    caught_by=ROWS_LOST,
+    seed=102,
+)

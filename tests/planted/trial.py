@@ -1,0 +1,262 @@
+"""A small run stepped by hand: commands from a log in memory, real PostgreSQL, what was published, and the judgement.
+
+The log and the topics are lists, because here it is the scenario that says who reads when; the processor, the failure
+table, the outbox and the relay are the real ones.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from checker.evidence import Evidence, Place, TopicDump, TopicRecord
+from checker.history import History
+from checker.judge import Verdict, judge
+from checker.tables import read_tables
+from consumers import checkpoints
+from consumers.failures import Settler
+from consumers.records import Batch, Partition
+from db.database import Database
+from domain.commands import Command
+from messages.keys import partition_of
+from outbox.relay import Relay
+from outbox.settling import Publisher, RefusalPolicy
+from tests import making
+from tests.applying import GROUP, TOPICS, build_processor
+from tests.making import TOPIC, FakeRecord
+from tests.relaying import RecordingPublisher, leading_relay
+
+PARTITIONS = 2
+ROUNDS = 100
+"""Of a consumer that drains: more than any scenario needs, so that a bug cannot make it go on for ever."""
+
+
+class Trial:
+    """One run.
+
+    Args:
+        database: a fresh one.
+        patch: for the faults of the scenario; undone with the test.
+        seed: of everything that is drawn.
+    """
+
+    def __init__(self, database: Database, patch: pytest.MonkeyPatch, *, seed: int) -> None:
+        self.database = database
+        self.patch = patch
+        self.seed = seed
+        self.chance = Random(seed)
+        self.history = History()
+        self.repeats_allowed = 0
+        self.page_rows = 2000
+        self.log: dict[int, list[FakeRecord]] = {number: [] for number in range(PARTITIONS)}
+        self.publisher = RecordingPublisher()
+
+    async def begin(self) -> None:
+        """Make the checkpoints."""
+        async with self.database.transaction() as session:
+            await checkpoints.create(session, GROUP, {Partition(TOPIC, number): 0 for number in self.log})
+
+    # What the producer does
+
+    def new_id(self) -> str:
+        """Draw an id."""
+        return str(UUID(int=self.chance.getrandbits(128), version=4))
+
+    def send(
+        self, command: Command, *, partition: int = 0, command_id: str | None = None, expected: str | None = "applied"
+    ) -> FakeRecord:
+        """Put a command at the end of a partition, acknowledged."""
+        record = making.record(command, command_id=command_id or self.new_id())
+        self.put(record, partition=partition, expected=expected)
+        return record
+
+    def put(self, record: FakeRecord, *, partition: int = 0, expected: str | None, kind: str = "command") -> None:
+        """Put a record at the end of a partition, acknowledged."""
+        names = {name: content for name, content in record.headers if content is not None}
+        number = self.history.invoke(
+            kind=kind,
+            source=names["ce_source"].decode() if "ce_source" in names else None,
+            id=names["ce_id"].decode() if "ce_id" in names else None,
+            key=record.key,
+            expected=expected,
+            intended_at=record.timestamp / 1000,
+        )
+        record.partition, record.offset = partition, len(self.log[partition])
+        self.log[partition].append(record)
+        self.history.ok(number, partition, record.offset)
+
+    def send_again(self, record: FakeRecord, *, partition: int | None = None, expected: str = "applied") -> None:
+        """Send the same once more, as a producer does that did not hear the first answer."""
+        self.put(replace(record), partition=record.partition if partition is None else partition, expected=expected)
+
+    def register(self, *, partition: int = 0) -> str:
+        """Send the registration of a user; give the id."""
+        user_id = self.new_id()
+        self.send(making.register_user(user_id), partition=partition)
+        return user_id
+
+    def squad_of(self, owner: str, *, partition: int = 0) -> str:
+        """Send the creation of a squad; give the id."""
+        squad_id = self.new_id()
+        self.send(making.create_squad(owner, squad_id), partition=partition)
+        return squad_id
+
+    def project_in(self, squad_id: str, *, partition: int = 0) -> str:
+        """Send the creation of a project, which is the squad's event; give the id."""
+        project_id = self.new_id()
+        self.send(making.create_project(squad_id, project_id), partition=partition)
+        return project_id
+
+    # What the service does
+
+    def consumer(self, **settings: Any) -> "Hand":
+        """Give a consumer that begins at the checkpoints."""
+        return Hand(self, **settings)
+
+    async def drain(self) -> None:
+        """Apply all that is left, by a consumer that was started anew."""
+        await self.consumer().drain()
+
+    @asynccontextmanager
+    async def relay(
+        self, publisher: Publisher | None = None, *, refusals: RefusalPolicy | None = None
+    ) -> AsyncIterator[Relay]:
+        """Give a relay that took the lease, from whomever."""
+        arguments: dict[str, Any] = {"page_rows": self.page_rows, "refusals": refusals}
+        async with leading_relay(self.database, publisher or self.publisher, **arguments) as relay:
+            yield relay
+
+    async def publish(self) -> None:
+        """Publish all that is committed, by a relay that was started anew."""
+        async with self.relay() as relay:
+            while await relay.pass_once():
+                pass
+
+    async def execute(self, statement: str, **parameters: object) -> None:
+        """Do something in a transaction of the scenario's own."""
+        async with self.database.transaction() as session:
+            await session.execute(text(statement), parameters)
+
+    async def rows(self, query: str) -> Sequence[Any]:
+        """Ask something."""
+        async with self.database.sessions() as session:
+            return (await session.execute(text(query))).all()
+
+    # The judgement
+
+    async def judge(self) -> Verdict:
+        """Heal, restart, send one command more, drain, and judge what is there."""
+        last = making.record(making.register_user(self.new_id()), command_id=self.new_id())
+        last.timestamp += 1000
+        self.put(last, expected="applied")
+        await self.drain()
+        await self.publish()
+        return judge(await self.gather(healed_at=last.timestamp / 1000))
+
+    async def gather(self, *, healed_at: float) -> Evidence:
+        """Give what the run left behind; its faults were over at some time, in seconds since 1970."""
+        return Evidence(
+            history=self.history.attempts,
+            commands=self._commands(),
+            events=self._published(TOPICS.events),
+            outcomes=self._published(TOPICS.outcomes),
+            dead_letters=self._published(TOPICS.dead_letters),
+            tables=await read_tables(self.database.engine, group=GROUP, commands_topic=TOPIC),
+            repeats_allowed=self.repeats_allowed,
+            healed_at=healed_at,
+            seed=self.seed,
+        )
+
+    def _commands(self) -> TopicDump:
+        records = [
+            TopicRecord(
+                place=Place(each.partition, each.offset), key=each.key, value=each.value, headers=tuple(each.headers)
+            )
+            for records in self.log.values()
+            for each in records
+        ]
+        ends = {number: len(each) for number, each in self.log.items()}
+        return TopicDump(name=TOPIC, records=records, begins=dict.fromkeys(ends, 0), ends=ends)
+
+    def _published(self, topic: str) -> TopicDump:
+        offsets: Counter[int] = Counter()
+        records: dict[int, list[TopicRecord]] = defaultdict(list)
+        for each in self.publisher.records:
+            if each.topic == topic:
+                number = partition_of(each.key, PARTITIONS)
+                place = Place(number, offsets[number])
+                offsets[number] += 1
+                records[number].append(
+                    TopicRecord(place=place, key=each.key, value=each.value, headers=tuple(each.headers()))
+                )
+        every = [record for number in sorted(records) for record in records[number]]
+        return TopicDump(name=topic, records=every, begins=dict.fromkeys(offsets, 0), ends=dict(offsets))
+
+
+class Hand:
+    """A consumer of which a scenario takes every step: what it has read counts until it is told to read again.
+
+    Args:
+        trial: whose log it reads.
+        database: through which it applies; by default the trial's.
+    """
+
+    def __init__(self, trial: Trial, *, database: Database | None = None) -> None:
+        self._trial = trial
+        self._positions: dict[Partition, int] = {}
+        self.processor = build_processor(database or trial.database)
+        self._settler = Settler(processor=self.processor, source=self, backoff_seconds=0.001)
+        self.stopped: dict[Partition, str] = {}
+
+    async def read(self, *, partition: int = 0, count: int = 1000) -> Batch | None:
+        """Read a batch from where this consumer is; the checkpoint says so at first."""
+        place = Partition(TOPIC, partition)
+        if place not in self._positions:
+            async with self._trial.database.transaction() as session:
+                stored = await checkpoints.load(session, GROUP, [place])
+            self._positions[place] = stored[place].next_offset
+        begin = self._positions[place]
+        records = self._trial.log[partition][begin : begin + count]
+        if not records or place in self.stopped:
+            return None
+        self._positions[place] = begin + len(records)
+        return Batch(list(records), {place: begin}, 1)
+
+    async def settle(self, batch: Batch | None) -> None:
+        """Bring a batch to an end, as the failure table says."""
+        assert batch is not None, "there was nothing to read"
+        await self._settler.settle(batch)
+
+    async def step(self, *, partition: int = 0, count: int = 1000) -> None:
+        """Read a batch and bring it to an end."""
+        await self.settle(await self.read(partition=partition, count=count))
+
+    async def drain(self) -> None:
+        """Go on until there is nothing more to read."""
+        for partition in self._trial.log:
+            for _ in range(ROUNDS):
+                batch = await self.read(partition=partition)
+                if batch is None:
+                    break
+                await self.settle(batch)
+
+    # What the failure table asks for
+
+    def is_current(self, batch: Batch) -> bool:
+        return True
+
+    def read_again(self, batch: Batch) -> None:
+        for partition in batch.begins:
+            self._positions.pop(partition, None)
+
+    def stop_partition(self, partition: Partition, why: str, next_offset: int) -> None:
+        self.stopped[partition] = why
+
+
+Scenario = Callable[[Trial], Awaitable[None]]
