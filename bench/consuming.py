@@ -61,8 +61,11 @@ async def run_guide(ground: Ground, *, number: int) -> dict[str, Any]:
     return {"commands_per_second": number / seconds, "commands": number}
 
 
-async def run_limit(ground: Ground, *, batch: int = 500) -> dict[str, Any]:
-    """Measure the limit: the same rows by hand-made statements on bare asyncpg; nothing decided, no outcomes."""
+async def run_limit(ground: Ground) -> dict[str, Any]:
+    """Measure the limit: the same rows by hand-made statements on bare asyncpg; nothing decided, no outcomes.
+
+    Its batches are as large as ours.
+    """
     async with fresh_database(ground) as settings:
         connection = await asyncpg.connect(report.bare_url(settings.database_url))
         async with _reader(settings) as (reader, partitions):
@@ -70,7 +73,7 @@ async def run_limit(ground: Ground, *, batch: int = 500) -> dict[str, Any]:
             await reader.getmany(*partitions, timeout_ms=2000, max_records=1)
             done, started = 1, perf_counter()
             while done < ground.commands:
-                found = await reader.getmany(timeout_ms=200, max_records=batch)
+                found = await reader.getmany(timeout_ms=200, max_records=settings.batch_max_commands)
                 records = [record for some in found.values() for record in some]
                 await limit_sql.apply(connection, records)
                 done += len(records)

@@ -55,7 +55,7 @@ class Source:
         client: Mapping[str, Any],
         membership: Membership,
         lanes: int = 2,
-        max_records: int = 500,
+        max_records: int = 2000,
         max_bytes: int = 4 * 1024 * 1024,
         first_start: FirstStart = "earliest",
         accept_producer_time: bool = False,

@@ -21,7 +21,7 @@ class ConsumerOptions(BaseModel):
         Field(description="Where a group without any checkpoint of the topic begins; `refuse`: it ends instead."),
     ] = "earliest"
     lanes: Annotated[PositiveInt, Field(description="Batches under way at once in a consumer.")] = 2
-    batch_max_commands: Annotated[PositiveInt, Field(description="Commands of one transaction at most.")] = 500
+    batch_max_commands: Annotated[PositiveInt, Field(description="Commands of one transaction at most.")] = 2000
     batch_max_bytes: Annotated[PositiveInt, Field(description="Keys and values of one transaction at most.")] = 4194304
     session_seconds: Annotated[
         PositiveFloat, Field(description="After which the group gives a silent consumer's partitions to others.")

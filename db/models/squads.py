@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from db.models.base import Base, Key, Moment
@@ -38,7 +38,10 @@ class SquadMember(Base):
     """A seat for an agent, or held by a person."""
 
     __tablename__ = "squad_members"
-    __table_args__ = (Index("ix_squad_members_squad_id", "squad_id"), Index("ix_squad_members_user_id", "user_id"))
+    __table_args__ = (
+        Index("ix_squad_members_squad_id", "squad_id"),
+        Index("ix_squad_members_seated", "user_id", postgresql_where=text("user_id IS NOT NULL")),
+    )
 
     id: Mapped[Key]
     squad_id: Mapped[UUID] = mapped_column(ForeignKey("squads.id", ondelete="RESTRICT"))

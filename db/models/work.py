@@ -3,7 +3,7 @@
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, SmallInteger, Text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, SmallInteger, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base, Key, Moment
@@ -30,7 +30,7 @@ class Task(Base):
         Index("ix_tasks_squad_id", "squad_id"),
         Index("ix_tasks_project_id_status", "project_id", "status", "priority", "created_at"),
         Index("ix_tasks_status_priority", "status", "priority", "created_at"),
-        Index("ix_tasks_assignee_id", "assignee_id", "status"),
+        Index("ix_tasks_assigned", "assignee_id", "status", postgresql_where=text("assignee_id IS NOT NULL")),
     )
 
     id: Mapped[Key]

@@ -18,7 +18,7 @@ def clean_environment(monkeypatch):
 def test_defaults_are_those_of_the_design():
     settings = Settings.load()
 
-    assert (settings.batch_max_commands, settings.batch_max_bytes, settings.lanes) == (500, 4 * 2**20, 2)
+    assert (settings.batch_max_commands, settings.batch_max_bytes, settings.lanes) == (2_000, 4 * 2**20, 2)
     assert (settings.relay_page_max_rows, settings.relay_page_max_bytes) == (2_000, 16 * 2**20)
     assert (settings.statement_timeout_seconds, settings.lock_timeout_seconds) == (30, 5)
     assert (settings.lease_seconds, settings.lease_renew_seconds) == (10, 3)
