@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Integer, Text, TextClause, bindparam, text
 
+from db import deadlines
 from db.database import Database
 from outbox.days import first_position
 from outbox.partitions import Partitions
@@ -69,6 +70,7 @@ async def fill(database: Database, statement: TextClause, **parameters: object) 
     """Run one of the statements above, however long it takes."""
     async with database.transaction() as session:
         await session.execute(text("SET LOCAL statement_timeout = '10min'"))
+        await deadlines.allow(await session.connection(), seconds=600)
         await session.execute(statement, parameters)
 
 
@@ -127,4 +129,5 @@ async def vacuum(database: Database) -> None:
     async with database.engine.connect() as connection:
         alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
         await alone.execute(text("SET statement_timeout = '10min'"))
+        await deadlines.allow(alone, seconds=600)
         await alone.execute(text("VACUUM ANALYZE"))

@@ -9,7 +9,7 @@ from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import pooling
+from db import deadlines, pooling
 from db.errors import UnreachableError
 from db.tls import DatabaseTls
 
@@ -25,8 +25,11 @@ class Database:
         connect_timeout_seconds: how long opening a connection may take.
         statement_timeout_seconds, lock_timeout_seconds, idle_in_transaction_timeout_seconds: PostgreSQL's settings of
             those names.
-        tcp_user_timeout_seconds: after how long without acknowledgement the server gives up an unplugged client.
+        tcp_user_timeout_seconds: after how long without acknowledgement the server gives up an unplugged client, and we
+            an unplugged server.
         connection_check_interval_seconds: how often the server looks, during a statement, whether its client is gone.
+        answer_spare_seconds: how much longer than a statement may take its answer is waited for; then the connection is
+            given up.
         tls: how it is spoken to.
         pooled: whether the address is a PgBouncer's in transaction mode (`db.pooling`). If not, a connection through a
             pooler is refused: it would not have the timeouts, and hide a crash of the server.
@@ -45,6 +48,7 @@ class Database:
         idle_in_transaction_timeout_seconds: float = 30,
         tcp_user_timeout_seconds: float = 30,
         connection_check_interval_seconds: float = 5,
+        answer_spare_seconds: float = 5,
         tls: DatabaseTls | None = None,
         pooled: bool = False,
     ) -> None:
@@ -62,6 +66,9 @@ class Database:
         }
         self._server_settings = {name: str(round(seconds * 1000)) for name, seconds in milliseconds.items()}
         self._server_settings["application_name"] = application_name
+        self._tcp_user_timeout_seconds = tcp_user_timeout_seconds
+        self._answer_seconds = statement_timeout_seconds + answer_spare_seconds
+        self.answer_spare_seconds = answer_spare_seconds
 
     @cached_property
     def engine(self) -> AsyncEngine:
@@ -69,7 +76,11 @@ class Database:
 
         Its errors and logs never tell parameters: they may be personal.
         """
-        arguments: dict[str, Any] = {"timeout": self._connect_timeout_seconds, "ssl": self._tls.for_asyncpg()}
+        arguments: dict[str, Any] = {
+            "timeout": self._connect_timeout_seconds,
+            "command_timeout": self._answer_seconds,
+            "ssl": self._tls.for_asyncpg(),
+        }
         if self._pooled:
             name = {"application_name": self._server_settings["application_name"]}
             arguments |= pooling.UNCACHED | {"server_settings": name}
@@ -78,6 +89,7 @@ class Database:
         engine = create_async_engine(
             self.url, isolation_level="READ COMMITTED", hide_parameters=True, connect_args=arguments, **self._pool
         )
+        deadlines.watch_sockets(engine, seconds=self._tcp_user_timeout_seconds)
         if self._pooled:
             pooling.set_for_each_transaction(engine, self._server_settings)
         else:
@@ -100,7 +112,7 @@ class Database:
             raise pooling.PoolerError("synchronous sessions are not made for a pooler in transaction mode")
         options = " ".join(f"-c {name}={value}" for name, value in self._server_settings.items())
         arguments: dict[str, Any] = {"options": options, "connect_timeout": round(self._connect_timeout_seconds)}
-        arguments |= self._tls.for_psycopg()
+        arguments |= deadlines.libpq_options(seconds=self._tcp_user_timeout_seconds) | self._tls.for_psycopg()
         url = self.url.set(drivername="postgresql+psycopg")
         return create_engine(url, connect_args=arguments, hide_parameters=True, **self._pool)
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import audit
+from db import audit, deadlines
 from db.database import Database
 from outbox import cursor as cursors
 from outbox import holds as held
@@ -98,6 +98,7 @@ class Reader:
         try:
             for statement in window.SETTINGS:
                 await connection.execute(statement)
+            await deadlines.allow(connection, seconds=window.STATEMENT_SECONDS + database.answer_spare_seconds)
             cursor = await cursors.load(connection, shard=shard, epoch=epoch)
             holds = await Holds.load(connection, slot_from=cursor.slot_from, slot_to=cursor.slot_to)
         except BaseException:

@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import BigInteger, Boolean, DateTime, Integer, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db import audit
+from db import audit, deadlines
 from db.models.base import Xid8
 from outbox import restore
 from outbox.takeover import take_over
@@ -148,7 +148,7 @@ class ShardPlan:
 
 async def plan(session: AsyncSession, since: Since) -> list[ShardPlan]:
     """Say what a rebase would do; reads all of the outbox."""
-    await session.execute(_NO_TIMEOUT)
+    await _wait_for_ever(session)
     return [ShardPlan(**row._mapping) for row in await session.execute(_PLAN, since.parameters)]
 
 
@@ -163,7 +163,7 @@ async def rebase(session: AsyncSession, since: Since, *, reason: str) -> list[Sh
     Returns:
         What will be published.
     """
-    await session.execute(_NO_TIMEOUT)
+    await _wait_for_ever(session)
     await session.execute(_LOCK)
     epochs = await take_over(session)
     plans = await plan(session, since)
@@ -183,6 +183,11 @@ async def rebase(session: AsyncSession, since: Since, *, reason: str) -> list[Sh
         after={"previous": previous, "shards": shards},
     )
     return plans
+
+
+async def _wait_for_ever(session: AsyncSession) -> None:
+    await session.execute(_NO_TIMEOUT)
+    await deadlines.allow(await session.connection(), seconds=None)
 
 
 async def _take_previous(session: AsyncSession) -> tuple[int, str]:

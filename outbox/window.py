@@ -18,16 +18,19 @@ from db.models.base import Xid8
 from messages.keys import SLOTS
 from outbox.errors import InRecoveryError
 
+STATEMENT_SECONDS: Final = 600
+"""How long a statement of the relay's reading may take: to survey a hundred million waiting rows takes a minute."""
+
 # Planned once for the connection's life: planning over 30 partitions costs more than an idle pass. A generic plan knows
 # no values and guesses that a third of all rows is new, hence no sequential scans, and no parallel workers and no
-# compiled expressions for what is mostly nothing. A backlog of a hundred million rows takes a minute to survey.
+# compiled expressions for what is mostly nothing.
 SETTINGS: Final = (
     text("SET plan_cache_mode = force_generic_plan"),
     text("SET enable_seqscan = off"),
     text("SET enable_bitmapscan = off"),
     text("SET max_parallel_workers_per_gather = 0"),
     text("SET jit = off"),
-    text("SET statement_timeout = '10min'"),
+    text(f"SET statement_timeout = '{STATEMENT_SECONDS}s'"),
 )
 
 _RFC_3339: Final = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""

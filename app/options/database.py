@@ -54,8 +54,13 @@ class DatabaseOptions(BaseModel):
         PositiveFloat, Field(description="After which PostgreSQL ends a transaction whose client says nothing.")
     ] = 30
     tcp_user_timeout_seconds: Annotated[
-        PositiveFloat, Field(description="After which PostgreSQL gives up a client that acknowledges nothing.")
+        PositiveFloat,
+        Field(description="After which PostgreSQL gives up a client that acknowledges nothing, and we PostgreSQL."),
     ] = 30
     connection_check_interval_seconds: Annotated[
         PositiveFloat, Field(description="How often PostgreSQL looks, during a statement, whether its client is gone.")
+    ] = 5
+    answer_spare_seconds: Annotated[
+        PositiveFloat,
+        Field(description="How much longer than a statement may take we wait for its answer; then we connect anew."),
     ] = 5

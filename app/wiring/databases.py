@@ -36,6 +36,7 @@ def build_database(settings: Settings, *, pool_size: int | None = None, direct: 
         idle_in_transaction_timeout_seconds=settings.idle_in_transaction_timeout_seconds,
         tcp_user_timeout_seconds=settings.tcp_user_timeout_seconds,
         connection_check_interval_seconds=settings.connection_check_interval_seconds,
+        answer_spare_seconds=settings.answer_spare_seconds,
     )
 
 

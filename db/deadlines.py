@@ -1,0 +1,66 @@
+"""How long an answer of the database is waited for: what frees us where packets, or a middleman, swallow it.
+
+PostgreSQL's own timeouts end a statement there, but their message may never arrive, and nothing then tells a client
+that waits to read. So the client has a deadline of its own behind the server's, and TCP is asked to find out whether
+the other side is still there.
+"""
+
+import socket
+from collections.abc import Iterator
+from typing import Any, Final
+
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+_PROBES: Final = 3
+"""So often TCP asks a silent server within its time limit."""
+
+
+def watch_sockets(engine: AsyncEngine, *, seconds: float) -> None:
+    """Let TCP end new connections of an engine whose server does not acknowledge, or answer probes, for so long."""
+
+    def connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's adapter
+        found: socket.socket | None = connection.driver_connection._transport.get_extra_info("socket")
+        if found is not None and found.family in {socket.AF_INET, socket.AF_INET6}:
+            for level, option, value in _socket_options(seconds):
+                found.setsockopt(level, option, value)
+
+    event.listen(engine.sync_engine, "connect", connect)
+
+
+def libpq_options(*, seconds: float) -> dict[str, object]:
+    """Ask libpq for what `watch_sockets` does (PostgreSQL documentation, 33.1.2)."""
+    between = max(1, round(seconds / _PROBES))
+    return {
+        "keepalives_idle": between,
+        "keepalives_interval": between,
+        "keepalives_count": _PROBES - 1,
+        "tcp_user_timeout": round(seconds * 1000),
+    }
+
+
+async def allow(connection: AsyncConnection, *, seconds: float | None) -> None:
+    """Let answers on this connection take longer than on others, for as long as it is open.
+
+    Args:
+        connection: whose statements may take so long on the server too.
+        seconds: how long; `None`: for ever.
+    """
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    # The driver has a deadline for each statement, but SQLAlchemy no way to name it.
+    driver._config = driver._config._replace(command_timeout=seconds)
+
+
+def _socket_options(seconds: float) -> Iterator[tuple[int, int, int]]:
+    """Give level, name and value of each option; which there are depends on the system (tcp(7))."""
+    between = max(1, round(seconds / _PROBES))
+    yield socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1
+    for name, value in (
+        ("TCP_KEEPIDLE", between),
+        ("TCP_KEEPINTVL", between),
+        ("TCP_KEEPCNT", _PROBES - 1),
+        ("TCP_USER_TIMEOUT", round(seconds * 1000)),
+    ):
+        option = getattr(socket, name, None)
+        if option is not None:
+            yield socket.IPPROTO_TCP, option, value
