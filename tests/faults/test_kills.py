@@ -1,21 +1,103 @@
-"""Kill -9 of consumers and relays at random moments under load: nothing is lost, doubled or out of order."""
+"""Kill -9 of consumers, relays and servers under load: nothing is lost, doubled or out of order."""
+
+import asyncio
 
 import pytest
 
+from tests.faults.boundaries import die_everywhere
 from tests.faults.conftest import Scenarios
+from tests.faults.hooks import Part, Unit
+from tests.faults.scenario import Scenario
+
+pytestmark = pytest.mark.real_kafka("groups of several consumers")
 
 
-@pytest.mark.real_kafka("groups of several consumers")
-async def test_killed_consumers_and_relays_lose_and_double_nothing(scenario: Scenarios) -> None:
+async def _kill_at_random(run: Scenario, names: list[str], *, times: int) -> None:
+    """Kill processes under load, all of these at once, and start others, so many times."""
+    actors = {name: await run.start(name) for name in {"consumer", "relay", *names}}
+    await run.register_users()
+    async with run.load():
+        for _ in range(times):
+            await run.pause(0.2, 1.2)
+            for name in names:
+                await run.kill(actors[name])
+            await run.pause(0, 0.3)
+            for name in names:
+                actors[name] = await run.restart(actors[name])
+
+
+async def test_consumer_relay_and_both_killed_at_random_lose_and_double_nothing(scenario: Scenarios) -> None:
     async with scenario(seed=1) as run:
-        consumer, relay = await run.start("consumer"), await run.start("relay")
+        actors = {name: await run.start(name) for name in ("consumer", "relay")}
         await run.register_users()
         async with run.load():
-            for _ in range(3):
-                await run.pause(0.3, 1.0)
-                await run.kill(consumer)
-                consumer = await run.restart(consumer)
-                await run.pause(0.3, 1.0)
-                await run.kill(relay)
-                relay = await run.restart(relay)
+            for names in 3 * [["consumer"], ["relay"], ["consumer", "relay"]]:
+                await run.pause(0.2, 0.7)
+                for name in names:
+                    await run.kill(actors[name])
+                    actors[name] = await run.restart(actors[name])
         await run.conclude()
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+@pytest.mark.parametrize("names", [["consumer"], ["relay"], ["consumer", "relay"], ["service"]], ids=" and ".join)
+@pytest.mark.long_faults
+@pytest.mark.timeout(300)
+async def test_processes_killed_twenty_times_at_random(scenario: Scenarios, names: list[str], seed: int) -> None:
+    async with scenario(seed=seed) as run:
+        await _kill_at_random(run, names, times=20)
+        await run.conclude()
+
+
+@pytest.mark.parametrize("seed", [21, 22])
+@pytest.mark.long_faults
+@pytest.mark.timeout(300)
+async def test_one_of_several_consumers_and_relays_killed_twenty_times_at_random(
+    scenario: Scenarios, seed: int
+) -> None:
+    names = ["consumer-1", "consumer-2", "consumer-3", "relay-1", "relay-2"]
+    async with scenario(seed=seed) as run:
+        actors = {name: await run.start(name) for name in names}
+        await run.register_users()
+        async with run.load():
+            for _ in range(20):
+                await run.pause(0.2, 1.5)
+                name = run.chance.choice(names)
+                await run.kill(actors[name])
+                actors[name] = await run.restart(actors[name])
+        await run.conclude()
+
+
+async def _kill_everywhere(run: Scenario, unit: Unit) -> dict[Part, list[str]]:
+    """Have consumers and relays die at every boundary, beside each other and under load."""
+    consumer = await run.start("consumer")
+    await run.register_users()
+    await consumer.stop()
+    async with run.load(), asyncio.TaskGroup() as tasks:
+        dying = {part: tasks.create_task(die_everywhere(run, part, unit)) for part in ("batch", "page")}
+    return {part: task.result() for part, task in dying.items()}
+
+
+async def test_consumer_and_relay_killed_at_every_statement_lose_and_double_nothing(scenario: Scenarios) -> None:
+    async with scenario(seed=2) as run:
+        died = await _kill_everywhere(run, "statement")
+        await run.conclude()
+
+    batch, page = "\n".join(died["batch"]), "\n".join(died["page"])
+    for what in ("BEGIN", "INSERT INTO inbox", "INSERT INTO outbox", "UPDATE checkpoints", "COMMIT"):
+        assert f"before {what}" in batch
+    for what in ("SELECT CAST(pg_current_snapshot()", "a batch for events", "UPDATE relay_cursors"):
+        assert f"before {what}" in page
+    assert "after the batch #1" in died["batch"]
+    assert "after the page #1" in died["page"]
+
+
+@pytest.mark.long_faults
+@pytest.mark.timeout(600)
+async def test_consumer_and_relay_killed_at_every_await_lose_and_double_nothing(scenario: Scenarios) -> None:
+    async with scenario(seed=3) as run:
+        died = await _kill_everywhere(run, "await")
+        await run.conclude()
+
+    assert len(died["batch"]) > 15
+    assert len(died["page"]) > 15

@@ -1,0 +1,76 @@
+"""Has a process die at every boundary of a batch or page, one after another, each incarnation at the next."""
+
+import asyncio
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from sqlalchemy import text
+
+from tests.faults.actors import Actor
+from tests.faults.group import bury_members
+from tests.faults.hooks import Part, Unit, read_report
+from tests.faults.scenario import Scenario
+
+ENOUGH: Final = 8
+"""So many batches or pages without another boundary: there are no more."""
+
+DEADLINE_SECONDS: Final = 30.0
+
+ROLES: Final[dict[Part, str]] = {"batch": "consumer", "page": "relay"}
+
+
+async def die_everywhere(run: Scenario, part: Part, unit: Unit) -> list[str]:
+    """Start processes of which each dies at the next boundary, until one finds no more; that one lives on.
+
+    Args:
+        run: a scenario under load.
+        part: of which boundaries.
+        unit: what is counted.
+
+    Returns:
+        The names of the boundaries where they died.
+    """
+    role, known = ROLES[part], list[str]()
+    while True:
+        report = run.directory / f"{part}-{unit}-{len(known)}.jsonl"
+        actor = await run.start(
+            role, hook="tests.faults.hooks:kill_at", part=part, unit=unit, known=known, report=str(report)
+        )
+        ended = await _watch(actor, report)
+        if ended is None:
+            # Under other load there might be one all the same.
+            await actor.stop()
+            await run.restart(actor)
+            return known
+        known.append(ended)
+        assert actor.code == -9, actor.log_tail()
+        progress = await run.glance()
+        breaks = int(part == "page")
+        run.journal.note(f"{role} killed at every {unit}", breaks=breaks, code=actor.code, at=ended, **progress)
+        await _clear_away(run, part)
+
+
+async def _watch(actor: Actor, report: Path) -> str | None:
+    """Give the boundary where the process died, or nothing when it did enough without dying."""
+    deadline = monotonic() + DEADLINE_SECONDS
+    while monotonic() < deadline:
+        ended = not actor.lives
+        told = read_report(report)
+        if told and "ended" in told[-1]:
+            await actor.wait()
+            return str(told[-1]["ended"])
+        if len(told) >= ENOUGH:
+            return None
+        assert not ended, f"{actor.role.name} ended with {actor.code}\n{actor.log_tail()}"
+        await asyncio.sleep(0.02)
+    raise TimeoutError(f"{actor.role.name} did nothing for {DEADLINE_SECONDS:g} s\n{actor.log_tail()}")
+
+
+async def _clear_away(run: Scenario, part: Part) -> None:
+    """Spare the next the wait until the dead one is missed, by the group or by the lease's end."""
+    if part == "batch":
+        await bury_members(run.settings)
+        return
+    async with run.database.transaction() as session:
+        await session.execute(text("UPDATE leases SET expires_at = now() WHERE name LIKE 'relay-%'"))
