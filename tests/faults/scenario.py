@@ -22,11 +22,13 @@ import random
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import broker, wiring
 from app.demo.ground import scene_of
@@ -199,7 +201,10 @@ class Scenario:
     async def glance(self) -> dict[str, Any]:
         """Say for the journal how far the run has come, if that can be seen."""
         try:
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(3):
+                # The first may meet connections that an earlier fault has broken.
+                with suppress(SQLAlchemyError):
+                    await self.look()
                 seen = await self.look()
         except UNREADABLE as error:
             return {"progress": repr(error)}

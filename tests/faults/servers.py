@@ -14,29 +14,33 @@ from app.settings import Settings
 from stack.local_stack import LocalStack
 from tests.faults.scenario import Scenario
 
-ENVIRONMENT = {**os.environ, "SQUAD_STACK": "local"}
-
 Server = Literal["postgres", "kafka"]
+Kind = Literal["local", "embedded"]
 
 
-def why_none() -> str:
-    """Say why no servers can be started here, or nothing."""
+def why_none(kind: Kind = "local") -> str:
+    """Say why no servers of a kind can be started here, or nothing."""
     try:
-        stacks.choose(ENVIRONMENT)
+        stacks.choose(_environment(kind))
     except stacks.StackError as error:
         return str(error)
     return ""
 
 
+def _environment(kind: Kind) -> dict[str, str]:
+    return {**os.environ, "SQUAD_STACK": kind}
+
+
 @asynccontextmanager
-async def start_own(**options: Any) -> AsyncIterator[LocalStack]:
+async def start_own(kind: Kind = "local", **options: Any) -> AsyncIterator[LocalStack]:
     """Give servers that end with the block.
 
     Args:
+        kind: local ones, or with a mock of Kafka, which starts at once.
         options: as `stack.start` takes them.
     """
     name = f"faults-{os.getpid()}-{uuid4().hex[:6]}"
-    found = await asyncio.to_thread(lambda: stacks.start(name=name, environment=ENVIRONMENT, **options))
+    found = await asyncio.to_thread(lambda: stacks.start(name=name, environment=_environment(kind), **options))
     assert isinstance(found, LocalStack)
     try:
         yield found
@@ -45,7 +49,7 @@ async def start_own(**options: Any) -> AsyncIterator[LocalStack]:
 
 
 @asynccontextmanager
-async def own_ground(servers: LocalStack, settings: Settings) -> AsyncIterator[Settings]:
+async def own_ground(servers: stacks.Stack, settings: Settings) -> AsyncIterator[Settings]:
     """Give settings for a migrated database and topics on such servers.
 
     Args:
