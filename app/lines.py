@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.topic_logs import KafkaRecord
-from messages.masking import HiddenError, read_masked
+from messages.masking import HiddenError, may_hold_secret, read_masked
 from messages.structured import is_structured
 
 
@@ -14,7 +14,7 @@ def as_object(record: KafkaRecord, *, unmasked: bool = False) -> dict[str, Any]:
 
     Args:
         record: as Kafka has it.
-        unmasked: show all data as it is.
+        unmasked: show all data as it is, but for messages with secrets.
     """
     headers = _headers(record)
     shown: dict[str, Any] = {
@@ -36,7 +36,7 @@ def as_line(record: KafkaRecord, *, unmasked: bool = False) -> str:
 
     Args:
         record: as Kafka has it.
-        unmasked: show all data as it is.
+        unmasked: show all data as it is, but for messages with secrets.
     """
     headers = _headers(record)
     sequence = (headers.get("ce_sequence") or "").lstrip("0")
@@ -59,7 +59,7 @@ def _text(content: bytes | None) -> str | None:
 def _data(record: KafkaRecord, headers: Mapping[str, str | None], *, unmasked: bool) -> Any:  # noqa: ANN401 - whatever JSON has
     if record.value is None:
         return None
-    if not unmasked:
+    if not unmasked or may_hold_secret(record.headers, record.value):
         is_whole_event = is_structured(headers.get("content-type") or "")
         return read_masked(None if is_whole_event else headers.get("ce_type"), record.value)
     try:

@@ -1,4 +1,4 @@
-"""Records nobody could apply: kept whole in the table, published with their reason, cut to size."""
+"""Records nobody could apply: kept whole in the table, published with their reason, cut to size, without secrets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from db.rows import RowType
 from messages import ids
 from messages.dead_letter import DETAIL_CHARACTERS, cut
 from messages.envelope import Envelope
+from messages.masking import may_hold_secret
 from messages.refusals import Reason
 from messages.registry import DEAD_LETTER_TYPE
 from outbox.append import Outbox, row
@@ -97,7 +98,8 @@ def append(
     """
     record, reasons = letter.record, _reasons(letter)
     own = [(storable(name), content) for name, content in record.headers]
-    published = cut(record.key, record.value, own, reasons, max_bytes=max_bytes)
+    withhold = may_hold_secret(record.headers, record.value)
+    published = cut(record.key, record.value, own, reasons, max_bytes=max_bytes, withhold=withhold)
     outbox.append(
         row(
             topic=topic,

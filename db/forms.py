@@ -1,6 +1,6 @@
 """Which state object is stored in which table: the pairs from which loading and writing are built."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from operator import attrgetter
@@ -47,12 +47,13 @@ class Form(Generic[Stored]):
 
     def select_list(self, *aliases: str) -> str:
         """Give the columns for a SELECT, ids as text; of several aliases, one at most has a row."""
-        return ", ".join(
-            f"CAST({_first(column.name, aliases)} AS text)"
-            if isinstance(column.type, Uuid)
-            else _first(column.name, aliases)
-            for column in self.columns
-        )
+        return ", ".join(self._selected(column, aliases) for column in self.columns)
+
+    def _selected(self, column: Column[Any], aliases: Sequence[str]) -> str:
+        if column.name in self.rows.kept:
+            return "NULL"
+        value = _first(column.name, aliases)
+        return f"CAST({value} AS text)" if isinstance(column.type, Uuid) else value
 
 
 def _first(column: str, aliases: Sequence[str]) -> str:
@@ -60,7 +61,7 @@ def _first(column: str, aliases: Sequence[str]) -> str:
     return one[0] if len(one) == 1 else f"COALESCE({', '.join(one)})"
 
 
-def _form(make: type[Stored], table_name: str) -> Form[Stored]:
+def _form(make: type[Stored], table_name: str, *, version: int = 1, kept: Collection[str] = ()) -> Form[Stored]:
     table = Base.metadata.tables[table_name]
     hints = get_type_hints(make)
     names = [field.name for field in fields(make) if field.name != "loaded"]  # type: ignore[arg-type] # all are dataclasses
@@ -69,10 +70,11 @@ def _form(make: type[Stored], table_name: str) -> Form[Stored]:
         for place, name in enumerate(names)
         if isinstance(hints[name], type) and issubclass(hints[name], StrEnum)
     ]
-    return Form(make, table, [table.c[name] for name in names], enums, attrgetter(*names), RowType(table_name, names))
+    rows = RowType(table_name, names, version=version, kept=kept)
+    return Form(make, table, [table.c[name] for name in names], enums, attrgetter(*names), rows)
 
 
-USERS: Final = _form(state.User, "users")
+USERS: Final = _form(state.User, "users", version=2, kept=("password_hash",))
 SQUADS: Final = _form(state.Squad, "squads")
 MEMBERS: Final = _form(state.Member, "squad_members")
 PROJECTS: Final = _form(state.Project, "projects")

@@ -26,6 +26,8 @@ class RowType:
             four times as long.
         or_now: those of them that are the transaction's own time where the row says nothing.
         literals: the columns of arrays that travel as PostgreSQL writes them, such as `{1,2}`.
+        kept: the columns that nobody loads: an update leaves their values where the row says nothing, and takes them
+            away where it says `''`.
     """
 
     table: str
@@ -34,6 +36,7 @@ class RowType:
     microseconds: Collection[str] = ()
     or_now: Collection[str] = ()
     literals: Mapping[str, str] = field(default_factory=dict)
+    kept: Collection[str] = ()
     _statements: dict[str, TextClause] = field(default_factory=dict, compare=False)
 
     @property
@@ -81,7 +84,7 @@ class RowType:
 
     def _write(self, kind: str) -> str:
         if kind == "update":
-            changes = ", ".join(f'"{name}" = {self._value(name)}' for name in self.columns if name != "id")
+            changes = ", ".join(f'"{name}" = {self._value(name, "t")}' for name in self.columns if name != "id")
             return (
                 f"UPDATE {self.table} t SET {changes} FROM unnest(CAST(:rows AS {self.name}[])) AS x WHERE t.id = x.id"
             )
@@ -95,13 +98,21 @@ class RowType:
             {conflict}
             """
 
-    def _value(self, column: str) -> str:
-        """Give the expression of a column's value; a double holds every microsecond until the year 2255."""
+    def _value(self, column: str, existing: str | None = None) -> str:
+        """Give the expression of a column's value; a double holds every microsecond until the year 2255.
+
+        Args:
+            column: which.
+            existing: the alias of the row as it is, in an update.
+        """
         value = f'x."{column}"'
         if column in self.microseconds:
             value = f"to_timestamp(CAST({value} AS double precision) / 1e6)"
         if column in self.or_now:
             value = f"COALESCE({value}, now())"
+        if column in self.kept:
+            given = value if existing is None else f'COALESCE({value}, {existing}."{column}")'
+            value = f"NULLIF({given}, '')"
         if column in self.literals:
             value = f"CAST({value} AS {self.literals[column]})"
         return value

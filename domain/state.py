@@ -32,7 +32,10 @@ class Row(Protocol):
 
 @dataclass(slots=True)
 class User:
-    """The root of a user's stream."""
+    """The root of a user's stream.
+
+    `password_hash` is written and never loaded: it is what this batch set, or `""` for what it took away.
+    """
 
     id: UserId
     email: str | None
@@ -45,7 +48,8 @@ class User:
     deleted_at: datetime | None = None
     erased_at: datetime | None = None
     version: int = 0
-    loaded: tuple[object, ...] | None = None
+    password_hash: str | None = field(default=None, repr=False)
+    loaded: tuple[object, ...] | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)

@@ -51,6 +51,7 @@ RULES: Final[Mapping[type[Command], Rule | SweepRule]] = {
     commands.ChangePlanTier: Rule(profiles.read_for_user, profiles.change_plan_tier),
     commands.VerifyEmail: Rule(profiles.read_for_user, profiles.verify_email),
     commands.ChangeEmail: Rule(profiles.read_for_change_email, profiles.change_email),
+    commands.SetPasswordHash: Rule(profiles.read_for_user, profiles.set_password_hash),
     commands.CreateSquad: Rule(squads.read_for_create_squad, squads.create_squad),
     commands.TransferSquadOwnership: Rule(squads.read_for_transfer_squad_ownership, squads.transfer_squad_ownership),
     commands.CreateProject: Rule(projects.read_for_create_project, projects.create_project),

@@ -42,6 +42,14 @@ class Personal:
 
 PERSONAL: Final = Personal()
 
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Marks a field that is shown nowhere, not even to those who ask for personal data, and told to nobody."""
+
+
+SECRET: Final = Secret()
+
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -74,6 +82,7 @@ TaskId = Id
 
 Email = Annotated[str, Len(3, 320), Predicate(is_email), Shape(pattern=STORABLE.pattern, format="email"), PERSONAL]
 PersonName = Annotated[str, Len(1, 200), STORABLE, PERSONAL]
+PasswordHash = Annotated[str, Len(1, 500), STORABLE, SECRET]
 Name = Annotated[str, Len(1, 200), STORABLE]
 Description = Annotated[str, Len(0, 4000), STORABLE]
 Title = Annotated[str, Len(1, 200), STORABLE]

@@ -27,6 +27,7 @@ def cut(
     reasons: Mapping[str, str],
     *,
     max_bytes: int,
+    withhold: bool = False,
 ) -> Cut:
     """Cut a record, and add the headers that say why it is here and what was left out.
 
@@ -34,15 +35,17 @@ def cut(
         key, value, headers: the record's own.
         reasons: further headers.
         max_bytes: of the record's headers and value together; the headers that say why are a few kilobytes more.
+        withhold: leave out the whole value, because it may hold a secret.
     """
     told, own = dict(reasons), list(headers)
     size = sum(len(name.encode()) + len(content or b"") for name, content in own)
     if size > max_bytes // 4:
         told["dead-letter-headers-left-out"] = str(len(own))
         own, size = [], 0
-    if value is not None and len(value) > max_bytes - size:
+    left = 0 if withhold else max_bytes - size
+    if value is not None and len(value) > left:
         told["dead-letter-cut-from-bytes"] = str(len(value))
-        value = value[: max_bytes - size]
+        value = value[:left]
     if key is not None and len(key) > MAX_KEY_BYTES:
         told["dead-letter-key-left-out-bytes"] = str(len(key))
         key = None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import is_dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from domain.values import Personal, Shape
+from domain.values import Personal, Secret, Shape
 
 
 def hints_of(form: type[Any]) -> dict[str, Any]:
@@ -17,12 +17,17 @@ def marks_of(hint: Any) -> Iterator[object]:  # noqa: ANN401 - an annotation
     if get_origin(hint) is Annotated:
         yield from hint.__metadata__
     for argument in get_args(hint):
-        yield from marks_of(argument) if not isinstance(argument, Shape | Personal) else ()
+        yield from marks_of(argument) if not isinstance(argument, Shape | Personal | Secret) else ()
 
 
 def is_personal(hint: Any) -> bool:  # noqa: ANN401 - an annotation
     """Tell whether a field is marked to hold personal data."""
     return any(isinstance(mark, Personal) for mark in marks_of(hint))
+
+
+def is_secret(hint: Any) -> bool:  # noqa: ANN401 - an annotation
+    """Tell whether a field is marked to hold a secret."""
+    return any(isinstance(mark, Secret) for mark in marks_of(hint))
 
 
 def form_in(hint: Any) -> type[Any] | None:  # noqa: ANN401 - an annotation

@@ -1,14 +1,15 @@
 """What of a message may be shown: personal data prints as `***`, and of what nobody knows, nothing is shown.
 
 A field is personal where its class marks it so (`domain.values.PERSONAL`). A field that the class does not have is
-masked too: a later release may have added it.
+masked too: a later release may have added it. A secret (`domain.values.SECRET`) is masked whoever asks, and a message
+that may hold one is never shown whole.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from messages.marks import form_in, hints_of, is_personal
+from messages.marks import form_in, hints_of, is_personal, is_secret
 from messages.registry import COMMANDS, EVENTS, OUTCOME
 
 MASK: Final = "***"
@@ -16,6 +17,14 @@ MASK: Final = "***"
 _FORMS: Final[Mapping[str, type[Any]]] = {
     message.name: message.form for message in (*COMMANDS.values(), *EVENTS.values(), OUTCOME)
 }
+
+
+_SECRET_STEMS: Final = tuple(
+    name.rpartition(".v")[0].encode()
+    for name, form in _FORMS.items()
+    if any(is_secret(hint) for hint in hints_of(form).values())
+)
+"""Types with a secret field, without their versions."""
 
 
 class HiddenError(Exception):
@@ -50,9 +59,19 @@ def read_masked(type_name: str | None, value: bytes | None) -> Any:  # noqa: ANN
     return _mask(form, data)
 
 
+def may_hold_secret(headers: Sequence[tuple[str, bytes | None]], value: bytes | None) -> bool:
+    """Tell whether a record names a type of message that has a secret, in whatever content mode or version.
+
+    Args:
+        headers, value: the record's own.
+    """
+    places = [content for _, content in headers if content is not None]
+    return any(stem in place for stem in _SECRET_STEMS for place in (*places, value or b""))
+
+
 def _shown(form: type[Any]) -> dict[str, type[Any] | None]:
     """Give the fields of a class that may be shown; of one that holds further classes, which."""
-    return {name: form_in(hint) for name, hint in hints_of(form).items() if not is_personal(hint)}
+    return {name: form_in(hint) for name, hint in hints_of(form).items() if not (is_personal(hint) or is_secret(hint))}
 
 
 _SHOWN: Final = {form: _shown(form) for form in _FORMS.values()}

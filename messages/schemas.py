@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from domain.values import Personal, Shape
+from domain.values import Personal, Secret, Shape
 from messages.marks import form_in, hints_of, marks_of
 from messages.registry import COMMANDS, EVENTS, OUTCOME, MessageType
 
@@ -63,6 +63,8 @@ def _annotate(form: type[Any], properties: dict[str, Any]) -> None:
                 _textual(described).update({name: value for name, value in shape.items() if value is not None})
             elif isinstance(mark, Personal):
                 described["x-personal"] = True
+            elif isinstance(mark, Secret):
+                described["x-secret"] = True
 
 
 def _textual(described: dict[str, Any]) -> dict[str, Any]:

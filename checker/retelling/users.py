@@ -14,8 +14,8 @@ def _user_registered(rebuilt: Rebuilt, data: Data) -> None:
     }
 
 
-def _user_renamed(rebuilt: Rebuilt, data: Data) -> None:
-    """The name is personal, so that events do not tell it; but there must be somebody."""
+def _nothing_told(rebuilt: Rebuilt, data: Data) -> None:
+    """What is personal or secret is not told by events; but there must be somebody."""
     rebuilt.users[data["user_id"]] |= {}
 
 
@@ -36,8 +36,9 @@ def _email_changed(rebuilt: Rebuilt, data: Data) -> None:
 
 RETELL: Final[Retellings] = {
     "user.registered.v1": _user_registered,
-    "user.renamed.v1": _user_renamed,
+    "user.renamed.v1": _nothing_told,
     "user.plan-tier-changed.v1": _plan_tier_changed,
     "user.email-verified.v1": _email_verified,
+    "user.password-hash-set.v1": _nothing_told,
     "user.email-changed.v1": _email_changed,
 }

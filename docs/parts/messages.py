@@ -140,8 +140,8 @@ def _type(described: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
         return f"one of {_listed(described['enum'])}"
     if "anyOf" in described:
         return " or ".join(_type(option, definitions) for option in described["anyOf"])
-    personal = ", personal data" if described.get("x-personal") else ""
-    return _plain_type(described, definitions) + personal
+    marks = {"x-personal": ", personal data", "x-secret": ", secret"}
+    return _plain_type(described, definitions) + "".join(text for mark, text in marks.items() if described.get(mark))
 
 
 def _plain_type(described: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from domain.commands.users import (
     RegisterUser,
     RegisterUserIfAbsent,
     RenameUser,
+    SetPasswordHash,
     VerifyEmail,
 )
 
@@ -19,6 +20,7 @@ Command = (
     | ChangePlanTier
     | VerifyEmail
     | ChangeEmail
+    | SetPasswordHash
     | CreateSquad
     | TransferSquadOwnership
     | CreateProject
@@ -39,6 +41,7 @@ __all__ = [
     "RegisterUser",
     "RegisterUserIfAbsent",
     "RenameUser",
+    "SetPasswordHash",
     "TransferSquadOwnership",
     "VerifyEmail",
 ]

@@ -1,10 +1,10 @@
 """Commands on a user's stream."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from domain.streams import OfUser
-from domain.values import Email, PersonName, PlanTier
+from domain.values import Email, PasswordHash, PersonName, PlanTier
 
 NEW_USER: Final = "New User"
 """The name of whoever registers without one, as in the guide."""
@@ -52,3 +52,10 @@ class ChangeEmail(OfUser):
     """Give an active user another e-mail, not verified yet; it must not belong to another user."""
 
     email: Email
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPasswordHash(OfUser):
+    """Replace what an active user's password is compared with; whoever made it knows how to read it."""
+
+    password_hash: PasswordHash = field(repr=False)

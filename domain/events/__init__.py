@@ -3,7 +3,14 @@
 from domain.events.projects import ProjectCreated
 from domain.events.squads import NewMember, SquadCreated, SquadOwnershipTransferred
 from domain.events.tasks import ProjectTasksCompleted, TaskCompleted, TaskCreated
-from domain.events.users import EmailChanged, EmailVerified, PlanTierChanged, UserRegistered, UserRenamed
+from domain.events.users import (
+    EmailChanged,
+    EmailVerified,
+    PasswordHashSet,
+    PlanTierChanged,
+    UserRegistered,
+    UserRenamed,
+)
 
 Event = (
     UserRegistered
@@ -11,6 +18,7 @@ Event = (
     | PlanTierChanged
     | EmailVerified
     | EmailChanged
+    | PasswordHashSet
     | SquadCreated
     | SquadOwnershipTransferred
     | ProjectCreated
@@ -24,6 +32,7 @@ __all__ = [
     "EmailVerified",
     "Event",
     "NewMember",
+    "PasswordHashSet",
     "PlanTierChanged",
     "ProjectCreated",
     "ProjectTasksCompleted",

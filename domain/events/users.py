@@ -36,3 +36,8 @@ class EmailVerified(OfUser):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailChanged(OfUser):
     """A user has another e-mail, which is not verified yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordHashSet(OfUser):
+    """A user has another password; nothing of it is told."""

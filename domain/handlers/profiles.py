@@ -1,9 +1,9 @@
-"""The rules of what a user is called, pays for and is reached by."""
+"""The rules of what a user is called, pays for, is reached and known by."""
 
 from collections.abc import Sequence
 
-from domain.commands import ChangeEmail, ChangePlanTier, RenameUser, VerifyEmail
-from domain.events import EmailChanged, EmailVerified, Event, PlanTierChanged, UserRenamed
+from domain.commands import ChangeEmail, ChangePlanTier, RenameUser, SetPasswordHash, VerifyEmail
+from domain.events import EmailChanged, EmailVerified, Event, PasswordHashSet, PlanTierChanged, UserRenamed
 from domain.given import Given
 from domain.handlers.users import find_active_user
 from domain.reads import Reads
@@ -12,7 +12,7 @@ from domain.state import State
 from domain.values import email_key
 
 
-def read_for_user(command: RenameUser | ChangePlanTier | VerifyEmail, reads: Reads) -> None:
+def read_for_user(command: RenameUser | ChangePlanTier | VerifyEmail | SetPasswordHash, reads: Reads) -> None:
     """The user."""
     reads.user_to_change(command.user_id)
 
@@ -63,3 +63,10 @@ def change_email(state: State, command: ChangeEmail, given: Given) -> Sequence[E
     user.email, user.email_verified = command.email, False
     state.give_email_key(user, key)
     return [EmailChanged(user_id=user.id)]
+
+
+def set_password_hash(state: State, command: SetPasswordHash, given: Given) -> Sequence[Event]:
+    """Whether it is another one than before nobody here can tell: it is written and never read."""
+    user = find_active_user(state, command.user_id)
+    user.password_hash = command.password_hash
+    return [PasswordHashSet(user_id=user.id)]

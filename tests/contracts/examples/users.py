@@ -14,9 +14,11 @@ EXAMPLES: dict[str, Any] = {
     "user.change-plan-tier.v1": commands.ChangePlanTier(user_id=USER, plan_tier=PlanTier.PRO),
     "user.verify-email.v1": commands.VerifyEmail(user_id=USER, email="Ada@Example.org"),
     "user.change-email.v1": commands.ChangeEmail(user_id=USER, email="Grace@Example.org"),
+    "user.set-password-hash.v1": commands.SetPasswordHash(user_id=USER, password_hash="$argon2id$c2FsdA$aGFzaA"),
     "user.registered.v1": events.UserRegistered(user_id=USER, plan_tier=PlanTier.FREE, registered_at=NOON),
     "user.renamed.v1": events.UserRenamed(user_id=USER),
     "user.plan-tier-changed.v1": events.PlanTierChanged(user_id=USER, from_tier=PlanTier.FREE, to_tier=PlanTier.PRO),
     "user.email-verified.v1": events.EmailVerified(user_id=USER),
+    "user.password-hash-set.v1": events.PasswordHashSet(user_id=USER),
     "user.email-changed.v1": events.EmailChanged(user_id=USER),
 }

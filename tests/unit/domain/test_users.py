@@ -6,7 +6,7 @@ import pytest
 
 from domain import commands
 from domain.answers import Answer
-from domain.events import EmailChanged, EmailVerified, PlanTierChanged, UserRegistered, UserRenamed
+from domain.events import EmailChanged, EmailVerified, PasswordHashSet, PlanTierChanged, UserRegistered, UserRenamed
 from domain.rejections import Code
 from domain.state import State
 from domain.values import PlanTier, email_key
@@ -141,6 +141,15 @@ def test_ones_own_email_may_be_written_otherwise_and_another_users_not_at_all(ad
     assert (state.users[user_id].email, state.emails["ada@example.org"]) == ("Ada@Example.org", user_id)
 
 
+def test_password_hash_is_replaced_and_not_told(ada):
+    state, user_id = ada
+
+    for password_hash in ("$one", "$two", "$two"):
+        command = commands.SetPasswordHash(user_id=user_id, password_hash=password_hash)
+        assert decide(state, command) == [PasswordHashSet(user_id=user_id)]
+        assert state.users[user_id].password_hash == password_hash
+
+
 @pytest.mark.parametrize(
     "wish",
     [
@@ -148,6 +157,7 @@ def test_ones_own_email_may_be_written_otherwise_and_another_users_not_at_all(ad
         commands.ChangePlanTier(user_id=USER, plan_tier=PlanTier.PRO),
         commands.VerifyEmail(user_id=USER, email="ada@example.org"),
         commands.ChangeEmail(user_id=USER, email="grace@example.org"),
+        commands.SetPasswordHash(user_id=USER, password_hash="$hash"),
     ],
     ids=lambda wish: type(wish).__name__,
 )

@@ -8,14 +8,15 @@ import pytest
 from pydantic import ValidationError
 
 from app.lines import as_line, as_object
-from domain.values import PersonName
+from domain.state import User
+from domain.values import PersonName, PlanTier
 from messages import masking
 from messages.codec import tell_faults
-from messages.marks import hints_of, is_personal
+from messages.marks import hints_of, is_personal, is_secret
 from messages.masking import MASK, HiddenError, read_masked
 from messages.registry import COMMANDS, EVENTS, OUTCOME
 from tests.contracts.examples import EXAMPLES
-from tests.making import FakeRecord
+from tests.making import NOON, FakeRecord
 
 SECRET = "ada.lovelace@example.org"
 REGISTER = "user.register.v1"
@@ -29,7 +30,7 @@ def encoded(**data: object) -> bytes:
 @pytest.mark.parametrize("message", TYPES, ids=lambda message: message.name)
 def test_examples_are_shown_but_for_their_personal_fields(message):
     example = message.encode(EXAMPLES[message.name])
-    personal = {name for name, hint in hints_of(message.form).items() if is_personal(hint)}
+    personal = {name for name, hint in hints_of(message.form).items() if is_personal(hint) or is_secret(hint)}
 
     shown = read_masked(message.name, example)
 
@@ -121,6 +122,39 @@ def test_listings_tell_only_the_size_of_what_nobody_knows(record):
     assert f"({len(record.value)} bytes, not shown)" in as_line(record)
     assert SECRET in as_line(record, unmasked=True)
     assert SECRET in json.dumps(as_object(record, unmasked=True))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        a_record("user.set-password-hash.v1", encoded(user_id="1", password_hash=SECRET)),
+        a_record("user.set-password-hash.v2", encoded(password_hash=SECRET)),
+        a_record("user.set-password-hash.v1", SECRET.encode()),
+        a_record(
+            "?",
+            encoded(type="user.set-password-hash.v1", data={"password_hash": SECRET}),
+            content_type=b"application/cloudevents+json",
+        ),
+    ],
+)
+@pytest.mark.parametrize("unmasked", [False, True])
+def test_secrets_are_shown_to_nobody(record, unmasked):
+    assert SECRET not in as_line(record, unmasked=unmasked)
+    assert SECRET not in json.dumps(as_object(record, unmasked=unmasked))
+
+
+def test_types_with_secrets_are_known_by_their_marks():
+    assert [message.name for message in TYPES if any(is_secret(hint) for hint in hints_of(message.form).values())] == [
+        "user.set-password-hash.v1"
+    ]
+
+
+def test_objects_with_secrets_do_not_print_them():
+    command = EXAMPLES["user.set-password-hash.v1"]
+    user = User("1", "a@x", "a@x", "Ada", True, False, PlanTier.FREE, NOON, password_hash=SECRET, loaded=(SECRET,))
+
+    assert command.password_hash not in repr(command)
+    assert SECRET not in repr(user)
 
 
 @pytest.mark.parametrize("message", COMMANDS.values(), ids=lambda message: message.name)
