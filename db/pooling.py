@@ -9,9 +9,11 @@ that free a stopped process's locks are set at the beginning of each transaction
 from collections.abc import Mapping
 from typing import Any, Final
 
-from asyncpg import PostgresError
+from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import Connection, bindparam, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.errors import Failure, UnreachableError, classify
 
 UNCACHED: Final = {
     "statement_cache_size": 0,
@@ -60,10 +62,13 @@ def refuse_poolers(engine: AsyncEngine) -> None:
                 f"DO $$ BEGIN IF pg_backend_pid() <> {int(driver.get_server_pid())} THEN"
                 f" RAISE EXCEPTION USING ERRCODE = '{_STATE}', MESSAGE = 'pooled'; END IF; END $$"
             )
-        except PostgresError as error:
+        except (PostgresError, InterfaceError) as error:
             driver.terminate()
-            if error.sqlstate == _STATE:
+            if getattr(error, "sqlstate", None) == _STATE:
                 raise PoolerError("a connection pooler stands between us and PostgreSQL") from None
+            # SQLAlchemy does not translate what happens here.
+            if classify(error) is Failure.TRANSIENT:
+                raise UnreachableError(str(error)) from error
             raise
 
     def connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's adapter

@@ -28,7 +28,7 @@ TOPIC = "squad.events"
 Disturbance = Callable[[Sequence[Record]], Awaitable[None]]
 
 
-class DisturbedError(OSError):
+class DisturbedError(ConnectionError):
     """A connection that broke because a test wanted it to."""
 
 

@@ -1,0 +1,168 @@
+"""The relay's order, on real Kafka: unruly writers, changing days, retiring partitions, two relays that contend."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from itertools import chain
+from time import monotonic
+
+import pytest
+from sqlalchemy import text
+
+from checker import publishing
+from checker.case import Case
+from checker.evidence import Evidence, OutboxRow, State, Tables, TopicDump
+from checker.topics import read_topics
+from db.database import Database
+from outbox.connection import own_connection
+from outbox.partitions import Partitions
+from outbox.retention import Retention, fetch_tables
+from outbox.status import fetch_status
+from tests.conftest import TopicFactory
+from tests.contending_relays import NAME, ContendingRelays
+from tests.faults.results import Run, note_run
+from tests.relaying import fetch_rows
+from tests.unruly_writers import Clock, UnrulyWriters
+
+FIRST_DAY = datetime(2031, 3, 4, 0, 0, 1, tzinfo=UTC)
+
+
+SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.long_faults) for seed in range(2, 42))]
+HAPPENED = {
+    "committed": 50,
+    "rolled back": 1,
+    "savepoint: rollback to": 10,
+    "savepoint: release": 10,
+    "prepared: commit": 1,
+    "late": 1,
+    "slept": 1,
+    "days": 5,
+    "retired": 1,
+    "cursor read again": 1,
+    "connections killed": 1,
+}
+"""How often what at least."""
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_nothing_is_lost_or_out_of_order_whatever_writers_days_and_relays_do(
+    request: pytest.FixtureRequest, database_url: str, bootstrap_servers: str, topic_factory: TopicFactory, seed: int
+) -> None:
+    topic, clock, began = await topic_factory(), Clock(FIRST_DAY), monotonic()
+    async with connected(database_url, "writers", 30) as database, connected(database_url, NAME, 8) as fragile:
+        writers = UnrulyWriters(database=database, topic=topic, seed=seed, clock=clock)
+        relays = ContendingRelays(
+            database=fragile, administrator=database, bootstrap_servers=bootstrap_servers, seed=seed
+        )
+        await play(database, clock, writers, relays, seconds=3)
+        done = writers.done + relays.done
+        case = await read_case(database, bootstrap_servers, topic, repeats_allowed=done["repeatable"])
+    faults = list(chain.from_iterable(check(case) for check in publishing.CHECKS))
+    print(f"seed {seed}: {dict(sorted(done.items()))}")  # noqa: T201 - pytest shows it with a failure
+    note_run(
+        Run(
+            name=request.node.name,
+            seed=seed,
+            result="FAIL" if faults else "PASS",
+            faults=done,
+            broken=tuple({fault.invariant for fault in faults}),
+            seconds=round(monotonic() - began, 1),
+        )
+    )
+    assert faults == []
+    assert {what for what, least in HAPPENED.items() if done[what] < least} == set()
+
+
+async def play(
+    database: Database, clock: Clock, writers: UnrulyWriters, relays: ContendingRelays, *, seconds: float
+) -> None:
+    """Let writers, days and relays do their worst for some time at least, until all is published."""
+    await maintenance(database, clock).maintain_once()
+    async with asyncio.timeout(seconds + 90), asyncio.TaskGroup() as group:
+        group.create_task(relays.run())
+        writing = group.create_task(writers.run())
+        await change_days(database, clock, writers, seconds=seconds)
+        writers.stop()
+        await writing
+        await until_published(database)
+        relays.stop()
+
+
+def maintenance(database: Database, clock: Clock) -> Partitions:
+    return Partitions(database=database, interval_seconds=0.1, now=clock)
+
+
+@asynccontextmanager
+async def connected(url: str, name: str, pool_size: int) -> AsyncIterator[Database]:
+    database = Database(url=url, application_name=name, pool_size=pool_size, idle_in_transaction_timeout_seconds=120)
+    yield database
+    await database.close()
+
+
+async def change_days(database: Database, clock: Clock, writers: UnrulyWriters, *, seconds: float) -> None:
+    """Let days pass, maintained by two processes, and retire the first, in the end while writers hold their breath."""
+    maintainers = [maintenance(database, clock) for _ in range(2)]
+    async with asyncio.TaskGroup() as group:
+        for each in maintainers:
+            group.create_task(each.run())
+        began = monotonic()
+        while monotonic() < began + seconds or not writers.done["late"]:
+            await asyncio.sleep(0.5)
+            clock.go_on()
+            writers.done["days"] += 1
+            await retire(database, clock, writers)
+        writers.may_begin.clear()
+        while not writers.done["retired"]:
+            await asyncio.sleep(0.05)
+            await retire(database, clock, writers)
+        writers.may_begin.set()
+        clock.go_on()
+        await asyncio.sleep(0.5)
+        for each in maintainers:
+            each.stop()
+
+
+async def retire(database: Database, clock: Clock, writers: UnrulyWriters) -> None:
+    """Try to retire the first day, that of the late writer, once."""
+    if not writers.done["retired"]:
+        retention = Retention(database=database, keep_days=0, lock_timeout_seconds=0.2, now=clock)
+        obstacle = await retention.detach_once(FIRST_DAY.date())
+        writers.done[f"retired{'' if obstacle is None else f': no, {obstacle}'}"] += 1
+
+
+async def until_published(database: Database) -> None:
+    async with own_connection(database) as connection:
+        while (await fetch_status(connection))[0].backlog_rows:  # noqa: ASYNC110 - the table has no event
+            await asyncio.sleep(0.05)
+
+
+async def read_case(database: Database, bootstrap_servers: str, topic: str, *, repeats_allowed: int) -> Case:
+    """Give what the checker needs of what the relay had to do: the outbox, retired tables too, and the topic."""
+    rows: list[OutboxRow] = []
+    columns = "position, topic, CAST(event_id AS text) AS event_id, key, body, sequence, recorded_at"
+    async with database.engine.connect() as connection:
+        for table in await fetch_tables(connection):
+            found = await connection.execute(text(f"SELECT {columns} FROM {table.name} ORDER BY position"))
+            rows += (OutboxRow(**row._mapping) for row in found)
+    roots = await fetch_rows(database, "SELECT key, version FROM roots")
+    topics = await read_topics({"bootstrap_servers": bootstrap_servers}, [topic])
+    nothing = TopicDump(name="")
+    tables = Tables(
+        inbox=(),
+        letters=(),
+        outbox=rows,
+        checkpoints={},
+        versions={str(row.key): int(row.version) for row in roots},
+        state=State(users={}, squads={}, members={}, projects={}, tasks={}),
+    )
+    evidence = Evidence(
+        history=(),
+        commands=nothing,
+        events=topics[topic],
+        outcomes=nothing,
+        dead_letters=nothing,
+        tables=tables,
+        repeats_allowed=repeats_allowed,
+    )
+    return Case(evidence)
