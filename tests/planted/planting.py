@@ -31,3 +31,22 @@ class PlantedBug:
     seed: int
     masked_by: str = ""
     unmask: Step | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HarmlessChange:
+    """A change that was thought to be a bug, and is none as long as something else holds.
+
+    Args:
+        name: in the words of the design.
+        plant: changes the real code, for the trial.
+        scenario: the run that was to show it.
+        why: it shows nothing, for people.
+        seed: of everything that the run draws.
+    """
+
+    name: str
+    plant: Step
+    scenario: Step
+    why: str
+    seed: int

@@ -1,17 +1,25 @@
 """Bugs of the relay: what makes every committed row appear, and no more often than it has to, in order for each key."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from checker.faults import Invariant
+from db.driver import fetch_records
+from outbox import window
+from outbox.errors import LeaseLostError
+from outbox.lease import Lease
 from outbox.reader import Page, Reader, _OpenWindow
 from outbox.relay import Relay
-from outbox.settling import Settled
+from outbox.settling import NOTHING, Settled, Settler
 from outbox.window import Window, take_snapshot
-from tests.planted.gates import finish, hold_commit
+from outbox.wire import Record
+from tests.applying import TOPICS
+from tests.planted.gates import Gate, finish, hold_commit
 from tests.planted.planting import PlantedBug
 from tests.planted.trial import Trial
 from tests.relaying import DisturbedError
@@ -39,10 +47,10 @@ async def _open_what_is_higher(reader: Reader) -> _OpenWindow | None:
         return None
     everything = reader._cursor.closed_at("3:3:")
     current = await take_snapshot(reader._connection)
-    window = Window(
+    higher = Window(
         previous=everything.previous, current=current, slot_from=everything.slot_from, slot_to=everything.slot_to
     )
-    return _OpenWindow(window=window, at=at, high=high, is_small=False)
+    return _OpenWindow(window=higher, at=at, high=high, is_small=False)
 
 
 async def _remember_the_position_only(trial: Trial) -> None:
@@ -68,12 +76,12 @@ POSITION_CURSOR = PlantedBug(
     meets="a transaction takes its positions, and commits when later positions are published",
     scenario=_commit_late,
     caught_by=ROWS_LOST,
-    seed=101,
+    seed=31,
 )
 
 # Cursor stored before the acknowledgement
 
-_publish = Relay._publish
+_publish, _find_bound = Relay._publish, Window.find_bound
 
 
 async def _store_then_publish(relay: Relay, reader: Reader, page: Page) -> Settled:
@@ -105,5 +113,169 @@ CURSOR_BEFORE_ACKNOWLEDGEMENT = PlantedBug(
     meets="the connection to Kafka breaks while a page is being published",
     scenario=_break_while_publishing,
     caught_by=ROWS_LOST,
-    seed=102,
+    seed=32,
+)
+
+# Bound asked inside the reading statement
+
+_BOUND = """(
+        SELECT max(position)
+        FROM (SELECT position FROM outbox WHERE position > :at ORDER BY position LIMIT :page_rows) p
+    )"""
+_FETCH = window._statement(window._FETCH.replace(":bound", _BOUND), sliced=False)
+
+
+async def _ask_for_the_bound_while_reading(trial: Trial) -> None:
+    async def fetch(self: Window, connection: AsyncConnection, *, at: int, bound: int) -> Sequence[Sequence[Any]]:
+        return await fetch_records(connection, _FETCH, self._after | {"at": at, "page_rows": trial.page_rows})
+
+    trial.patch.setattr(Window, "fetch", fetch)
+
+
+async def _commit_between_bound_and_page(trial: Trial) -> None:
+    trial.page_rows = 4
+    for _ in range(2):
+        trial.register()
+    trial.register(partition=1)
+    await trial.consumer().step(partition=0)
+    gate = hold_commit(trial, partition=1)
+    late = asyncio.create_task(trial.consumer().step(partition=1))
+    await gate.reached.wait()
+    for _ in range(3):
+        trial.register()
+    await trial.consumer().step(partition=0)
+    bounds = 0
+
+    async def find_bound(self: Window, connection: AsyncConnection, **place: int) -> int:
+        nonlocal bounds
+        bound = await _find_bound(self, connection, **place)
+        bounds += 1
+        if bounds == 2:
+            await finish(late, gate)
+        return bound
+
+    trial.patch.setattr(Window, "find_bound", find_bound)
+    await trial.publish()
+
+
+BOUND_INSIDE = PlantedBug(
+    name="bound asked inside the reading statement",
+    plant=_ask_for_the_bound_while_reading,
+    meets="a transaction with positions of a page commits between the two moments at which that page is looked at",
+    scenario=_commit_between_bound_and_page,
+    caught_by=ROWS_LOST,
+    seed=33,
+)
+
+# Two relays without lease
+
+
+async def _lead_without_lease(trial: Trial) -> None:
+    """Whoever asks has epoch 0, for ever."""
+    trial.patch.setattr(Lease, "epoch", property(lambda _: 0))
+
+
+async def _wake_an_old_leader(trial: Trial) -> None:
+    trial.page_rows = trial.repeats_allowed = 2
+    for _ in range(3):
+        trial.register()
+    await trial.drain()
+    gate = Gate()
+
+    async def pause(_: Sequence[Record]) -> None:
+        trial.publisher.before = None
+        await gate.wait()
+
+    trial.publisher.before = pause
+    async with trial.relay() as old:
+        publishing = asyncio.create_task(old.pass_once())
+        await gate.reached.wait()
+        await trial.publish()
+        with suppress(LeaseLostError):
+            await finish(publishing, gate)
+
+
+TWO_RELAYS = PlantedBug(
+    name="two relays without lease",
+    plant=_lead_without_lease,
+    meets="a relay stands still in a page, another publishes everything, and the first one wakes",
+    scenario=_wake_an_old_leader,
+    caught_by=frozenset({Invariant.REPEATED_LITTLE}),
+    seed=34,
+)
+
+# Refused row skipped
+
+
+async def _publish_the_others(settler: Settler, records: Sequence[Record]) -> Settled:
+    refused = await settler._publisher.publish(records)
+    others = [each.record for each in refused if each.behind is not None]
+    if others:
+        await settler._publisher.publish(others)
+    return NOTHING
+
+
+async def _leave_refused_rows_out(trial: Trial) -> None:
+    trial.patch.setattr(Settler, "publish", _publish_the_others)
+
+
+async def _refuse_a_row(trial: Trial) -> None:
+    squad_id = trial.squad_of(trial.register())
+    project_id = trial.project_in(squad_id)
+    trial.project_in(squad_id)
+    await trial.drain()
+    trial.publisher.refuse = lambda each: each.topic == TOPICS.events and project_id.encode() in (each.value or b"")
+    await trial.publish()
+
+
+REFUSED_ROW_SKIPPED = PlantedBug(
+    name="refused row skipped",
+    plant=_leave_refused_rows_out,
+    meets="Kafka refuses an event for good, and others of its squad come after it",
+    scenario=_refuse_a_row,
+    caught_by=frozenset({Invariant.PUBLISHED, Invariant.EFFECT_ONCE, Invariant.GAPLESS, Invariant.STATE_REBUILT}),
+    seed=35,
+)
+
+# Swallowed cancellation
+
+_settle = Settler.publish
+
+
+async def _publish_in_peace(settler: Settler, records: Sequence[Record]) -> Settled:
+    try:
+        return await _settle(settler, records)
+    except asyncio.CancelledError:
+        return NOTHING
+
+
+async def _swallow_cancellation(trial: Trial) -> None:
+    trial.patch.setattr(Settler, "publish", _publish_in_peace)
+
+
+async def _cancel_while_publishing(trial: Trial) -> None:
+    trial.register()
+    await trial.drain()
+    gate = Gate()
+
+    async def pause(_: Sequence[Record]) -> None:
+        await gate.wait()
+
+    trial.publisher.before = pause
+    async with trial.relay() as relay:
+        publishing = asyncio.create_task(relay.pass_once())
+        await gate.reached.wait()
+        publishing.cancel()
+        with suppress(asyncio.CancelledError):
+            await publishing
+    trial.publisher.before = None
+
+
+CANCELLATION_SWALLOWED = PlantedBug(
+    name="swallowed cancellation",
+    plant=_swallow_cancellation,
+    meets="the relay is cancelled while it waits for Kafka's acknowledgement",
+    scenario=_cancel_while_publishing,
+    caught_by=ROWS_LOST,
+    seed=36,
 )

@@ -4,8 +4,8 @@ import pytest
 
 from checker.judge import Result, Verdict
 from db.database import Database
-from tests.planted.catalogue import BUGS
-from tests.planted.planting import PlantedBug
+from tests.planted.catalogue import BUGS, HARMLESS
+from tests.planted.planting import HarmlessChange, PlantedBug
 from tests.planted.trial import Trial
 
 MASKED = [bug for bug in BUGS if bug.unmask is not None]
@@ -43,5 +43,19 @@ async def test_other_defence_catches_what_this_one_lets_through(
     bug: PlantedBug, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verdict = await judge(Trial(database, monkeypatch, seed=bug.seed), bug, planted=True, unmasked=False)
+
+    assert verdict.passed, verdict.tell()
+
+
+@pytest.mark.parametrize("change", HARMLESS, ids=lambda change: change.name)
+async def test_change_that_something_else_makes_harmless_passes(
+    change: HarmlessChange, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = Trial(database, monkeypatch, seed=change.seed)
+    await trial.begin()
+    await change.plant(trial)
+    await change.scenario(trial)
+
+    verdict = await trial.judge()
 
     assert verdict.passed, verdict.tell()
