@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from domain.values import ProjectId, SquadId, TaskId, UserId
+from domain.values import MemberId, ProjectId, SquadId, TaskId, UserId
 
 
 @dataclass(slots=True)
@@ -16,6 +16,7 @@ class Reads:
     users: dict[UserId, bool] = field(default_factory=dict)
     squads: dict[SquadId, bool] = field(default_factory=dict)
     emails: set[str] = field(default_factory=set)
+    members: set[MemberId] = field(default_factory=set)
     projects: set[ProjectId] = field(default_factory=set)
     tasks: set[TaskId] = field(default_factory=set)
 

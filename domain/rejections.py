@@ -19,13 +19,34 @@ class Code(StrEnum):
     CANNOT_VERIFY_VERIFIED_EMAIL = "cannot-verify-verified-email"
     SQUAD_EXISTS = "squad-exists"
     SQUAD_NOT_FOUND = "squad-not-found"
+    SQUAD_DISBANDED = "squad-disbanded"
+    SQUAD_HAS_OPEN_TASKS = "squad-has-open-tasks"
     SAME_OWNER = "same-owner"
+    SAME_NAME = "same-name"
+    SAME_DESCRIPTION = "same-description"
+    MEMBER_NOT_FOUND = "member-not-found"
+    MEMBER_REMOVED = "member-removed"
+    SAME_ROLE = "same-role"
+    SEAT_TAKEN = "seat-taken"
+    SEAT_EMPTY = "seat-empty"
     PROJECT_EXISTS = "project-exists"
     PROJECT_NOT_FOUND = "project-not-found"
     PROJECT_ARCHIVED = "project-archived"
+    PROJECT_HAS_OPEN_TASKS = "project-has-open-tasks"
+    CANNOT_ARCHIVE_ARCHIVED_PROJECT = "cannot-archive-archived-project"
+    CANNOT_REOPEN_ACTIVE_PROJECT = "cannot-reopen-active-project"
     TASK_EXISTS = "task-exists"
     TASK_NOT_FOUND = "task-not-found"
     TASK_NOT_OPEN = "task-not-open"
+    SAME_ASSIGNEE = "same-assignee"
+    SAME_PRIORITY = "same-priority"
+    CANNOT_START_IN_PROGRESS_TASK = "cannot-start-in-progress-task"
+    CANNOT_START_COMPLETED_TASK = "cannot-start-completed-task"
+    CANNOT_START_CANCELLED_TASK = "cannot-start-cancelled-task"
+    CANNOT_CANCEL_COMPLETED_TASK = "cannot-cancel-completed-task"
+    CANNOT_CANCEL_CANCELLED_TASK = "cannot-cancel-cancelled-task"
+    CANNOT_REOPEN_PENDING_TASK = "cannot-reopen-pending-task"
+    CANNOT_REOPEN_IN_PROGRESS_TASK = "cannot-reopen-in-progress-task"
     VERSION_MISMATCH = "version-mismatch"
     EXPIRED = "expired"
 
@@ -35,8 +56,13 @@ RETRYABLE: Final = frozenset(
         Code.USER_NOT_FOUND,
         Code.USER_INACTIVE,
         Code.SQUAD_NOT_FOUND,
+        Code.SQUAD_HAS_OPEN_TASKS,
+        Code.MEMBER_NOT_FOUND,
+        Code.SEAT_TAKEN,
+        Code.SEAT_EMPTY,
         Code.PROJECT_NOT_FOUND,
         Code.PROJECT_ARCHIVED,
+        Code.PROJECT_HAS_OPEN_TASKS,
         Code.TASK_NOT_FOUND,
         Code.EXPIRED,
     }

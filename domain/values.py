@@ -120,6 +120,10 @@ class TaskStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+OPEN: Final = frozenset({TaskStatus.PENDING, TaskStatus.IN_PROGRESS})
+"""Tasks that are still to be done."""
+
+
 class Priority(StrEnum):
     """How urgent a task is."""
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from annotated_types import Len
 
 from domain.streams import OfSquad
-from domain.values import Description, Name, Role, UserId
+from domain.values import Description, Email, Name, PersonName, Role, UserId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,41 @@ class CreateSquad(OfSquad):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnboardUser(OfSquad):
+    """Register a user and make a squad of which they are the owner: both or, unless `squad_optional`, nothing."""
+
+    user_id: UserId
+    email: Email
+    name: PersonName
+    squad_name: Name
+    description: Description | None = None
+    roles: Annotated[tuple[Role, ...], Len(0, 100)] = ()
+    squad_optional: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameSquad(OfSquad):
+    """Give a squad another name."""
+
+    name: Name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescribeSquad(OfSquad):
+    """Give a squad another description; without one, it has none any more."""
+
+    description: Description | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransferSquadOwnership(OfSquad):
     """Give a squad to another active user."""
 
     new_owner_id: UserId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisbandSquad(OfSquad):
+    """End a squad for good; it must have no open tasks, or they are cancelled if the command says so."""
+
+    cancel_open_tasks: bool = False

@@ -2,17 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 
+from annotated_types import Ge, Len
+
+from domain.events.members import NewMember
 from domain.streams import OfSquad
-from domain.values import Description, MemberId, Name, Role, UserId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewMember:
-    """A seat that a squad was given."""
-
-    member_id: MemberId
-    role: Role
+from domain.sweeps import MAX_IDS
+from domain.values import Description, Name, TaskId, UserId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +24,31 @@ class SquadCreated(OfSquad):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SquadRenamed(OfSquad):
+    """A squad has another name."""
+
+    name: Name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SquadDescribed(OfSquad):
+    """A squad has another description, or none."""
+
+    description: Description | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SquadOwnershipTransferred(OfSquad):
     """A squad has another owner."""
 
     from_user_id: UserId
     to_user_id: UserId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SquadDisbanded(OfSquad):
+    """A squad ended, and its open tasks were cancelled; where they were more than 1,000, only their number is told."""
+
+    disbanded_at: datetime
+    cancelled_count: Annotated[int, Ge(0)]
+    cancelled_task_ids: Annotated[tuple[TaskId, ...], Len(0, MAX_IDS)] | None = None

@@ -1,0 +1,82 @@
+"""The state machines of tasks and projects: what each wish makes of each state, and why it cannot of the others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Generic, TypeVar
+
+from domain.rejections import Code, Rejected
+from domain.values import ProjectStatus, TaskStatus
+
+Status = TypeVar("Status", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition(Generic[Status]):
+    """What one wish does to a state.
+
+    Args:
+        wish: what is asked for, as a participle.
+        leads_to: the state after it.
+        refusals: the states that do not allow it, each with the code that says so; all others do.
+    """
+
+    wish: str
+    leads_to: Status
+    refusals: Mapping[Status, Code]
+
+    def check(self, what: str, status: Status) -> None:
+        """Refuse the wish where the state does not allow it.
+
+        Args:
+            what: is to change, for people.
+            status: its state.
+
+        Raises:
+            Rejected: with the code that names state and wish.
+        """
+        code = self.refusals.get(status)
+        if code is not None:
+            raise Rejected(code, f"{what} is {status}, so it cannot be {self.wish}")
+
+
+START: Final = Transition(
+    wish="started",
+    leads_to=TaskStatus.IN_PROGRESS,
+    refusals={
+        TaskStatus.IN_PROGRESS: Code.CANNOT_START_IN_PROGRESS_TASK,
+        TaskStatus.COMPLETED: Code.CANNOT_START_COMPLETED_TASK,
+        TaskStatus.CANCELLED: Code.CANNOT_START_CANCELLED_TASK,
+    },
+)
+COMPLETE: Final = Transition(
+    wish="completed",
+    leads_to=TaskStatus.COMPLETED,
+    refusals=dict.fromkeys((TaskStatus.COMPLETED, TaskStatus.CANCELLED), Code.TASK_NOT_OPEN),
+)
+CANCEL: Final = Transition(
+    wish="cancelled",
+    leads_to=TaskStatus.CANCELLED,
+    refusals={
+        TaskStatus.COMPLETED: Code.CANNOT_CANCEL_COMPLETED_TASK,
+        TaskStatus.CANCELLED: Code.CANNOT_CANCEL_CANCELLED_TASK,
+    },
+)
+REOPEN: Final = Transition(
+    wish="reopened",
+    leads_to=TaskStatus.PENDING,
+    refusals={
+        TaskStatus.PENDING: Code.CANNOT_REOPEN_PENDING_TASK,
+        TaskStatus.IN_PROGRESS: Code.CANNOT_REOPEN_IN_PROGRESS_TASK,
+    },
+)
+ARCHIVE_PROJECT: Final = Transition(
+    wish="archived",
+    leads_to=ProjectStatus.ARCHIVED,
+    refusals={ProjectStatus.ARCHIVED: Code.CANNOT_ARCHIVE_ARCHIVED_PROJECT},
+)
+REOPEN_PROJECT: Final = Transition(
+    wish="reopened",
+    leads_to=ProjectStatus.ACTIVE,
+    refusals={ProjectStatus.ACTIVE: Code.CANNOT_REOPEN_ACTIVE_PROJECT},
+)
