@@ -12,10 +12,10 @@ from db.models import Base
 
 STATE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "users": ("is_active", "email_verified", "plan_tier", "created_at"),
-    "squads": ("user_id", "name", "description", "created_at"),
-    "squad_members": ("squad_id", "role"),
-    "projects": ("squad_id", "name"),
-    "tasks": ("squad_id", "project_id", "title", "priority", "status", "completed_at"),
+    "squads": ("user_id", "name", "description", "status", "created_at"),
+    "squad_members": ("squad_id", "user_id", "role", "created_at", "removed_at"),
+    "projects": ("squad_id", "name", "status"),
+    "tasks": ("squad_id", "project_id", "title", "priority", "status", "assignee_id", "completed_at"),
 }
 """What events carry of each table, so that it can be rebuilt from them."""
 

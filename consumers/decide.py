@@ -77,13 +77,17 @@ class Decisions:
         return None
 
     def tell(self, incoming: Incoming, swept: Swept) -> None:
-        """End the decision of a command whose sweep was carried out."""
+        """End the decision of a command whose sweep was carried out, or refuse it for what a sweep only counted."""
         envelope, command = incoming.envelope, incoming.command
         if envelope is None or command is None or not isinstance(rule := RULES[type(command)], SweepRule):
             raise ValueError("only a command that asked for a sweep is told of it")
         ids = CommandIds(envelope.source, envelope.id)
-        events = rule.tell(command, Given(incoming.now.at, ids.new), swept)
-        self._conclude_applied(incoming, envelope, command, ids, events)
+        try:
+            events = rule.tell(self.state, command, Given(incoming.now.at, ids.new), swept)
+        except Rejected as rejection:
+            self._conclude_rejected(incoming, envelope, command, rejection)
+        else:
+            self._conclude_applied(incoming, envelope, command, ids, events)
 
     # Commands
 

@@ -7,7 +7,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.driver import fetch_records
-from db.forms import PROJECTS, SQUADS, TASKS, USERS, Form, Stored
+from db.forms import MEMBERS, PROJECTS, SQUADS, TASKS, USERS, Form, Stored
 from domain.reads import Reads
 from domain.state import State
 
@@ -37,6 +37,7 @@ def _select(form: Form[Any]) -> TextClause:
 
 LOCK_USERS: Final = _lock_roots(USERS)
 LOCK_SQUADS: Final = _lock_roots(SQUADS)
+SELECT_MEMBERS: Final = _select(MEMBERS)
 SELECT_PROJECTS: Final = _select(PROJECTS)
 SELECT_TASKS: Final = _select(TASKS)
 SELECT_EMAIL_KEYS: Final = text(
@@ -55,6 +56,7 @@ async def load_state(session: AsyncSession, reads: Reads) -> State:
         users=await _locked(session, USERS, LOCK_USERS, reads.users),
         squads=await _locked(session, SQUADS, LOCK_SQUADS, reads.squads),
         emails=await _email_keys(session, reads.emails),
+        members=await _selected(session, MEMBERS, SELECT_MEMBERS, reads.members),
         projects=await _selected(session, PROJECTS, SELECT_PROJECTS, reads.projects),
         tasks=await _selected(session, TASKS, SELECT_TASKS, reads.tasks),
     )

@@ -22,7 +22,6 @@ class Code(StrEnum):
     SQUAD_DISBANDED = "squad-disbanded"
     SQUAD_HAS_OPEN_TASKS = "squad-has-open-tasks"
     SAME_OWNER = "same-owner"
-    SAME_NAME = "same-name"
     SAME_DESCRIPTION = "same-description"
     MEMBER_NOT_FOUND = "member-not-found"
     MEMBER_REMOVED = "member-removed"

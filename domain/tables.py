@@ -9,7 +9,7 @@ from domain.answers import Decided
 from domain.commands import Command
 from domain.events import Event
 from domain.given import Given
-from domain.handlers import profiles, projects, registration, squads, tasks
+from domain.handlers import members, profiles, progress, projects, registration, squads, tasks
 from domain.reads import Reads
 from domain.state import State
 from domain.sweeps import Sweep, Swept
@@ -36,12 +36,13 @@ class SweepRule:
     Args:
         read: declares what the command needs, into the batch's `Reads`.
         sweep: says what is to be changed, or raises `Rejected`; changes nothing itself.
-        tell: gives what happened, once it is known what the sweep changed.
+        tell: gives what happened, once it is known what the sweep changed or counted, and may change what was loaded;
+            after a sweep that only counted, it may still raise `Rejected` before it does.
     """
 
     read: Callable[[Any, Reads], None]
     sweep: Callable[[State, Any, Given], Sweep]
-    tell: Callable[[Any, Given, Swept], Sequence[Event]]
+    tell: Callable[[State, Any, Given, Swept], Sequence[Event]]
 
 
 RULES: Final[Mapping[type[Command], Rule | SweepRule]] = {
@@ -53,11 +54,34 @@ RULES: Final[Mapping[type[Command], Rule | SweepRule]] = {
     commands.ChangeEmail: Rule(profiles.read_for_change_email, profiles.change_email),
     commands.SetPasswordHash: Rule(profiles.read_for_user, profiles.set_password_hash),
     commands.CreateSquad: Rule(squads.read_for_create_squad, squads.create_squad),
+    commands.RenameSquad: Rule(squads.read_for_rename_squad, squads.rename_squad),
+    commands.DescribeSquad: Rule(squads.read_for_describe_squad, squads.describe_squad),
     commands.TransferSquadOwnership: Rule(squads.read_for_transfer_squad_ownership, squads.transfer_squad_ownership),
+    commands.DisbandSquad: SweepRule(
+        squads.read_for_disband_squad, squads.sweep_disbanded_squad, squads.tell_squad_disbanded
+    ),
+    commands.AddSquadMembers: Rule(members.read_for_add_squad_members, members.add_squad_members),
+    commands.ChangeMemberRole: Rule(members.read_for_change_member_role, members.change_member_role),
+    commands.SeatUser: Rule(members.read_for_seat_user, members.seat_user),
+    commands.UnseatUser: Rule(members.read_for_unseat_user, members.unseat_user),
+    commands.RemoveMember: SweepRule(
+        members.read_for_remove_member, members.sweep_removed_members_tasks, members.tell_member_removed
+    ),
     commands.CreateProject: Rule(projects.read_for_create_project, projects.create_project),
+    commands.RenameProject: Rule(projects.read_for_rename_project, projects.rename_project),
+    commands.ArchiveProject: SweepRule(
+        projects.read_for_archive_project, projects.sweep_archived_project, projects.tell_project_archived
+    ),
+    commands.ReopenProject: Rule(projects.read_for_reopen_project, projects.reopen_project),
     commands.CreateTask: Rule(tasks.read_for_create_task, tasks.create_task),
-    commands.CompleteTask: Rule(tasks.read_for_complete_task, tasks.complete_task),
+    commands.CreateTasks: Rule(tasks.read_for_create_tasks, tasks.create_tasks),
+    commands.AssignTask: Rule(tasks.read_for_assign_task, tasks.assign_task),
+    commands.ChangeTaskPriority: Rule(tasks.read_for_change_task_priority, tasks.change_task_priority),
+    commands.StartTask: Rule(progress.read_for_start_task, progress.start_task),
+    commands.CompleteTask: Rule(progress.read_for_complete_task, progress.complete_task),
+    commands.CancelTask: Rule(progress.read_for_cancel_task, progress.cancel_task),
+    commands.ReopenTask: Rule(progress.read_for_reopen_task, progress.reopen_task),
     commands.CompleteProjectTasks: SweepRule(
-        tasks.read_for_complete_project_tasks, tasks.sweep_project_tasks, tasks.tell_project_tasks_completed
+        progress.read_for_complete_project_tasks, progress.sweep_project_tasks, progress.tell_project_tasks_completed
     ),
 }

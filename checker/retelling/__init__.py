@@ -3,11 +3,12 @@
 from typing import Final
 
 from checker.rebuilt import Retellings
-from checker.retelling import projects, squads, tasks, users
+from checker.retelling import members, projects, squads, tasks, users
 
 RETELL: Final[Retellings] = {
     **users.RETELL,
     **squads.RETELL,
+    **members.RETELL,
     **projects.RETELL,
     **tasks.RETELL,
 }

@@ -1,8 +1,10 @@
-"""What the events of squads and their members do to the tables."""
+"""What the events of squads do to the tables."""
 
 from typing import Final
 
 from checker.rebuilt import Data, Rebuilt, Retellings, read_time
+from checker.retelling.members import add_members
+from checker.retelling.tasks import cancel_open
 
 
 def _squad_created(rebuilt: Rebuilt, data: Data) -> None:
@@ -10,10 +12,18 @@ def _squad_created(rebuilt: Rebuilt, data: Data) -> None:
         "user_id": data["user_id"],
         "name": data["name"],
         "description": data.get("description"),
+        "status": "active",
         "created_at": read_time(data["created_at"]),
     }
-    for member in data["members"]:
-        rebuilt.members[member["member_id"]] = {"squad_id": data["squad_id"], "role": member["role"]}
+    add_members(rebuilt, data, data["created_at"])
+
+
+def _squad_renamed(rebuilt: Rebuilt, data: Data) -> None:
+    rebuilt.squads[data["squad_id"]]["name"] = data["name"]
+
+
+def _squad_described(rebuilt: Rebuilt, data: Data) -> None:
+    rebuilt.squads[data["squad_id"]]["description"] = data.get("description")
 
 
 def _ownership_transferred(rebuilt: Rebuilt, data: Data) -> None:
@@ -23,7 +33,15 @@ def _ownership_transferred(rebuilt: Rebuilt, data: Data) -> None:
     squad["user_id"] = data["to_user_id"]
 
 
+def _squad_disbanded(rebuilt: Rebuilt, data: Data) -> None:
+    rebuilt.squads[data["squad_id"]]["status"] = "disbanded"
+    cancel_open(rebuilt, data, "squad_id")
+
+
 RETELL: Final[Retellings] = {
     "squad.created.v1": _squad_created,
+    "squad.renamed.v1": _squad_renamed,
+    "squad.described.v1": _squad_described,
     "squad.ownership-transferred.v1": _ownership_transferred,
+    "squad.disbanded.v1": _squad_disbanded,
 }

@@ -10,6 +10,7 @@ from typing import Any
 
 from domain.rejections import Code
 from domain.tables import Rule, SweepRule
+from domain.transitions import Transition
 from messages.registry import EVENTS
 
 
@@ -52,7 +53,16 @@ class _Reader(ast.NodeVisitor):
     def visit_Attribute(self, node: ast.Attribute) -> None:
         """Note codes."""
         if isinstance(node.value, ast.Name) and self._names.get(node.value.id) is Code:
-            code = Code[node.attr]
-            if code not in self._causes.codes:
-                self._causes.codes.append(code)
+            self._note(Code[node.attr])
         self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> None:
+        """Note the codes of a state machine where a handler asks it."""
+        named = self._names.get(node.id)
+        if isinstance(named, Transition):
+            for code in named.refusals.values():
+                self._note(code)
+
+    def _note(self, code: Code) -> None:
+        if code not in self._causes.codes:
+            self._causes.codes.append(code)

@@ -1,8 +1,20 @@
 """Every command there is: a closed union."""
 
-from domain.commands.projects import CreateProject
-from domain.commands.squads import CreateSquad, TransferSquadOwnership
-from domain.commands.tasks import CompleteProjectTasks, CompleteTask, CreateTask
+from domain.commands.members import AddSquadMembers, ChangeMemberRole, RemoveMember, SeatUser, UnseatUser
+from domain.commands.projects import ArchiveProject, CreateProject, RenameProject, ReopenProject
+from domain.commands.squads import CreateSquad, DescribeSquad, DisbandSquad, RenameSquad, TransferSquadOwnership
+from domain.commands.tasks import (
+    AssignTask,
+    CancelTask,
+    ChangeTaskPriority,
+    CompleteProjectTasks,
+    CompleteTask,
+    CreateTask,
+    CreateTasks,
+    NewTask,
+    ReopenTask,
+    StartTask,
+)
 from domain.commands.users import (
     ChangeEmail,
     ChangePlanTier,
@@ -22,26 +34,61 @@ Command = (
     | ChangeEmail
     | SetPasswordHash
     | CreateSquad
+    | RenameSquad
+    | DescribeSquad
     | TransferSquadOwnership
+    | DisbandSquad
+    | AddSquadMembers
+    | ChangeMemberRole
+    | SeatUser
+    | UnseatUser
+    | RemoveMember
     | CreateProject
+    | RenameProject
+    | ArchiveProject
+    | ReopenProject
     | CreateTask
+    | CreateTasks
+    | AssignTask
+    | ChangeTaskPriority
+    | StartTask
     | CompleteTask
+    | CancelTask
+    | ReopenTask
     | CompleteProjectTasks
 )
 
 __all__ = [
+    "AddSquadMembers",
+    "ArchiveProject",
+    "AssignTask",
+    "CancelTask",
     "ChangeEmail",
+    "ChangeMemberRole",
     "ChangePlanTier",
+    "ChangeTaskPriority",
     "Command",
     "CompleteProjectTasks",
     "CompleteTask",
     "CreateProject",
     "CreateSquad",
     "CreateTask",
+    "CreateTasks",
+    "DescribeSquad",
+    "DisbandSquad",
+    "NewTask",
     "RegisterUser",
     "RegisterUserIfAbsent",
+    "RemoveMember",
+    "RenameProject",
+    "RenameSquad",
     "RenameUser",
+    "ReopenProject",
+    "ReopenTask",
+    "SeatUser",
     "SetPasswordHash",
+    "StartTask",
     "TransferSquadOwnership",
+    "UnseatUser",
     "VerifyEmail",
 ]

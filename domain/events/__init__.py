@@ -1,8 +1,34 @@
 """Every event there is: a closed union."""
 
-from domain.events.projects import ProjectCreated
-from domain.events.squads import NewMember, SquadCreated, SquadOwnershipTransferred
-from domain.events.tasks import ProjectTasksCompleted, TaskCompleted, TaskCreated
+from domain.events.members import (
+    MemberRemoved,
+    MemberRoleChanged,
+    NewMember,
+    SquadMembersAdded,
+    UserSeated,
+    UserUnseated,
+)
+from domain.events.projects import ProjectArchived, ProjectCreated, ProjectRenamed, ProjectReopened
+from domain.events.squads import (
+    SquadCreated,
+    SquadDescribed,
+    SquadDisbanded,
+    SquadOwnershipTransferred,
+    SquadRenamed,
+)
+from domain.events.tasks import (
+    MAX_TASKS_TOLD,
+    CreatedTask,
+    ProjectTasksCompleted,
+    TaskAssigned,
+    TaskCancelled,
+    TaskCompleted,
+    TaskCreated,
+    TaskPriorityChanged,
+    TaskReopened,
+    TasksCreated,
+    TaskStarted,
+)
 from domain.events.users import (
     EmailChanged,
     EmailVerified,
@@ -20,26 +46,62 @@ Event = (
     | EmailChanged
     | PasswordHashSet
     | SquadCreated
+    | SquadRenamed
+    | SquadDescribed
     | SquadOwnershipTransferred
+    | SquadDisbanded
+    | SquadMembersAdded
+    | MemberRoleChanged
+    | UserSeated
+    | UserUnseated
+    | MemberRemoved
     | ProjectCreated
+    | ProjectRenamed
+    | ProjectArchived
+    | ProjectReopened
     | TaskCreated
+    | TasksCreated
+    | TaskAssigned
+    | TaskPriorityChanged
+    | TaskStarted
     | TaskCompleted
+    | TaskCancelled
+    | TaskReopened
     | ProjectTasksCompleted
 )
 
 __all__ = [
+    "MAX_TASKS_TOLD",
+    "CreatedTask",
     "EmailChanged",
     "EmailVerified",
     "Event",
+    "MemberRemoved",
+    "MemberRoleChanged",
     "NewMember",
     "PasswordHashSet",
     "PlanTierChanged",
+    "ProjectArchived",
     "ProjectCreated",
+    "ProjectRenamed",
+    "ProjectReopened",
     "ProjectTasksCompleted",
     "SquadCreated",
+    "SquadDescribed",
+    "SquadDisbanded",
+    "SquadMembersAdded",
     "SquadOwnershipTransferred",
+    "SquadRenamed",
+    "TaskAssigned",
+    "TaskCancelled",
     "TaskCompleted",
     "TaskCreated",
+    "TaskPriorityChanged",
+    "TaskReopened",
+    "TaskStarted",
+    "TasksCreated",
     "UserRegistered",
     "UserRenamed",
+    "UserSeated",
+    "UserUnseated",
 ]

@@ -28,7 +28,7 @@ class ProjectRenamed(OfSquad):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectArchived(OfSquad):
-    """A project was put away, and its open tasks cancelled; where they were more than 1,000, only their number is told."""
+    """A project was put away, its open tasks cancelled; where they were more than 1,000, only their number is told."""
 
     project_id: ProjectId
     cancelled_count: Annotated[int, Ge(0)]

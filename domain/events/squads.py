@@ -47,7 +47,7 @@ class SquadOwnershipTransferred(OfSquad):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SquadDisbanded(OfSquad):
-    """A squad ended, and its open tasks were cancelled; where they were more than 1,000, only their number is told."""
+    """A squad ended, its open tasks cancelled; where they were more than 1,000, only their number is told."""
 
     disbanded_at: datetime
     cancelled_count: Annotated[int, Ge(0)]

@@ -3,7 +3,15 @@
 from collections.abc import Iterable, Sequence
 
 from domain.commands import AssignTask, ChangeTaskPriority, CreateTask, CreateTasks, NewTask
-from domain.events import MAX_TASKS_TOLD, CreatedTask, Event, TaskAssigned, TaskCreated, TaskPriorityChanged, TasksCreated
+from domain.events import (
+    MAX_TASKS_TOLD,
+    CreatedTask,
+    Event,
+    TaskAssigned,
+    TaskCreated,
+    TaskPriorityChanged,
+    TasksCreated,
+)
 from domain.given import Given
 from domain.handlers.members import find_member
 from domain.handlers.projects import find_active_project
@@ -113,9 +121,7 @@ def assign_task(state: State, command: AssignTask, given: Given) -> Sequence[Eve
     if task.assignee_id == command.member_id:
         raise Rejected(Code.SAME_ASSIGNEE, "The task is assigned so already")
     task.assignee_id = command.member_id
-    return [
-        TaskAssigned(squad_id=squad.id, project_id=task.project_id, task_id=task.id, member_id=command.member_id)
-    ]
+    return [TaskAssigned(squad_id=squad.id, project_id=task.project_id, task_id=task.id, member_id=command.member_id)]
 
 
 def read_for_change_task_priority(command: ChangeTaskPriority, reads: Reads) -> None:
@@ -132,9 +138,7 @@ def change_task_priority(state: State, command: ChangeTaskPriority, given: Given
         raise Rejected(Code.SAME_PRIORITY, "The task has this priority already")
     task.priority = command.priority
     return [
-        TaskPriorityChanged(
-            squad_id=squad.id, project_id=task.project_id, task_id=task.id, priority=command.priority
-        )
+        TaskPriorityChanged(squad_id=squad.id, project_id=task.project_id, task_id=task.id, priority=command.priority)
     ]
 
 

@@ -3,12 +3,13 @@
 from typing import Any
 
 from messages.outcome import CommandOutcome, Outcome
-from tests.contracts.examples import projects, squads, tasks, users
+from tests.contracts.examples import members, projects, squads, tasks, users
 from tests.contracts.examples.things import USER
 
 EXAMPLES: dict[str, Any] = {
     **users.EXAMPLES,
     **squads.EXAMPLES,
+    **members.EXAMPLES,
     **projects.EXAMPLES,
     **tasks.EXAMPLES,
     "squad.command-outcome.v1": CommandOutcome(

@@ -274,15 +274,28 @@ def make_small_run() -> SmallRun:
     run.rejected(commands.CompleteTask(squad_id=SQUAD, task_id=TASK), "task-not-open")
     run.with_wrong_key(commands.CompleteTask(squad_id=SQUAD, task_id=TASK))
     run.unreadable()
-    run.tables["squads"][SQUAD] = {"user_id": BOB, "name": "First", "description": None, "created_at": NOON}
-    run.tables["members"][MEMBER] = {"squad_id": SQUAD, "role": "developer"}
-    run.tables["projects"][PROJECT] = {"squad_id": SQUAD, "name": "Project"}
+    run.tables["squads"][SQUAD] = {
+        "user_id": BOB,
+        "name": "First",
+        "description": None,
+        "status": "active",
+        "created_at": NOON,
+    }
+    run.tables["members"][MEMBER] = {
+        "squad_id": SQUAD,
+        "user_id": None,
+        "role": "developer",
+        "created_at": NOON,
+        "removed_at": None,
+    }
+    run.tables["projects"][PROJECT] = {"squad_id": SQUAD, "name": "Project", "status": "active"}
     run.tables["tasks"][TASK] = {
         "squad_id": SQUAD,
         "project_id": PROJECT,
         "title": "Task",
         "priority": "normal",
         "status": "completed",
+        "assignee_id": None,
         "completed_at": NOON.astimezone(UTC),
     }
     return run

@@ -8,7 +8,7 @@ import pytest
 
 from docs import generate
 from docs.parts.causes import causes_of
-from domain.commands import TransferSquadOwnership
+from domain.commands import ReopenTask, TransferSquadOwnership
 from domain.rejections import Code
 from domain.tables import RULES
 
@@ -55,5 +55,18 @@ def test_an_unknown_part_is_an_error() -> None:
 def test_codes_of_a_handler_are_found_through_what_it_calls() -> None:
     causes = causes_of(RULES[TransferSquadOwnership])
 
-    assert causes.codes == [Code.SQUAD_NOT_FOUND, Code.SAME_OWNER, Code.USER_NOT_FOUND, Code.USER_INACTIVE]
+    assert causes.codes == [
+        Code.SQUAD_NOT_FOUND,
+        Code.SQUAD_DISBANDED,
+        Code.SAME_OWNER,
+        Code.USER_NOT_FOUND,
+        Code.USER_INACTIVE,
+    ]
     assert [event.__name__ for event in causes.events] == ["SquadOwnershipTransferred"]
+
+
+def test_codes_of_a_state_machine_are_found_where_a_handler_asks_it() -> None:
+    assert causes_of(RULES[ReopenTask]).codes[-2:] == [
+        Code.CANNOT_REOPEN_PENDING_TASK,
+        Code.CANNOT_REOPEN_IN_PROGRESS_TASK,
+    ]

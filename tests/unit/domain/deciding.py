@@ -10,6 +10,7 @@ from domain.events import Event
 from domain.given import Given
 from domain.rejections import Code, Rejected
 from domain.state import State
+from domain.sweeps import Swept
 from domain.tables import RULES, Rule, SweepRule
 from messages import ids
 from tests.making import NOON
@@ -32,13 +33,28 @@ def decide(state: State, command: commands.Command) -> Sequence[Event]:
     return given.events
 
 
-def refused(state: State, command: commands.Command) -> Code:
-    """Decide a command that a rule refuses, and give the code; the state must be as before."""
-    rule, before = RULES[type(command)], repr(state)
+def refused(state: State, command: commands.Command, swept: Swept | None = None) -> Code:
+    """Decide a command that a rule refuses, and give the code; the state must be as before.
+
+    Args:
+        swept: what its sweep found, where it is refused for that.
+    """
+    before = repr(state)
     with pytest.raises(Rejected) as rejection:
-        rule.sweep(state, command, GIVEN) if isinstance(rule, SweepRule) else rule.decide(state, command, GIVEN)
+        _decide_anyhow(state, command, swept)
     assert repr(state) == before, "a rejection must come before any change"
     return rejection.value.code
+
+
+def _decide_anyhow(state: State, command: commands.Command, swept: Swept | None) -> None:
+    match RULES[type(command)]:
+        case Rule() as rule:
+            rule.decide(state, command, GIVEN)
+        case SweepRule() as rule if swept is None:
+            rule.sweep(state, command, GIVEN)
+        case SweepRule() as rule:
+            assert swept is not None
+            rule.tell(state, command, GIVEN, swept)
 
 
 def sweep_rule(command: commands.Command) -> SweepRule:

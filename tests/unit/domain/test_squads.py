@@ -1,11 +1,27 @@
 """The rules of a squad itself."""
 
-from domain.events import NewMember, SquadCreated, SquadOwnershipTransferred
+from dataclasses import replace
+
+import pytest
+
+from domain import commands
+from domain.events import (
+    NewMember,
+    SquadCreated,
+    SquadDescribed,
+    SquadDisbanded,
+    SquadOwnershipTransferred,
+    SquadRenamed,
+)
 from domain.rejections import Code
 from domain.state import State
+from domain.sweeps import CancelOpenTasksOfSquad, CountOpenTasksOfSquad, Swept
+from domain.values import SquadStatus
+from messages.registry import COMMANDS
 from tests import making
+from tests.contracts.examples import EXAMPLES
 from tests.making import NOON, new_id
-from tests.unit.domain.deciding import GIVEN, decide, refused
+from tests.unit.domain.deciding import GIVEN, decide, refused, sweep_rule
 
 
 def test_squad_gets_a_member_for_each_role_with_derived_ids():
@@ -51,3 +67,61 @@ def test_transfer_refuses_what_makes_no_sense(world):
     assert refused(state, making.transfer(new_id(), user_id)) is Code.SQUAD_NOT_FOUND
     assert refused(state, making.transfer(squad_id, user_id)) is Code.SAME_OWNER
     assert refused(state, making.transfer(squad_id, new_id())) is Code.USER_NOT_FOUND
+
+
+def test_squad_is_renamed_and_described(world):
+    state, _, squad_id = world
+    rename = commands.RenameSquad(squad_id=squad_id, name="Blue")
+    describe = commands.DescribeSquad(squad_id=squad_id, description="The second")
+
+    assert [*decide(state, rename)] == [SquadRenamed(squad_id=squad_id, name="Blue")]
+    assert [*decide(state, describe)] == [SquadDescribed(squad_id=squad_id, description="The second")]
+    assert (state.squads[squad_id].name, state.squads[squad_id].description) == ("Blue", "The second")
+    assert refused(state, rename) is Code.SAME_NAME
+    assert refused(state, describe) is Code.SAME_DESCRIPTION
+
+    assert [*decide(state, commands.DescribeSquad(squad_id=squad_id))] == [SquadDescribed(squad_id=squad_id)]
+    assert state.squads[squad_id].description is None
+
+
+@pytest.mark.parametrize(
+    ("cancel", "sweep"), [(True, CancelOpenTasksOfSquad), (False, CountOpenTasksOfSquad)], ids=["cancel", "refuse"]
+)
+def test_squad_without_open_tasks_is_disbanded(world, cancel, sweep):
+    state, _, squad_id = world
+    disband = commands.DisbandSquad(squad_id=squad_id, cancel_open_tasks=cancel)
+
+    assert sweep_rule(disband).sweep(state, disband, GIVEN) == sweep(squad_id=squad_id)
+    assert state.squads[squad_id].status == "active"
+    [event] = sweep_rule(disband).tell(state, disband, GIVEN, Swept(count=0, ids=()))
+
+    assert event == SquadDisbanded(squad_id=squad_id, disbanded_at=NOON, cancelled_count=0, cancelled_task_ids=())
+    assert state.squads[squad_id].status == "disbanded"
+
+
+def test_open_tasks_keep_a_squad_unless_they_are_cancelled(world):
+    state, _, squad_id = world
+    disband = commands.DisbandSquad(squad_id=squad_id)
+    found = Swept(count=1_001, ids=None)
+
+    assert refused(state, disband, found) is Code.SQUAD_HAS_OPEN_TASKS
+    disband = commands.DisbandSquad(squad_id=squad_id, cancel_open_tasks=True)
+    [event] = sweep_rule(disband).tell(state, disband, GIVEN, found)
+
+    assert event == SquadDisbanded(squad_id=squad_id, disbanded_at=NOON, cancelled_count=1_001)
+
+
+@pytest.mark.parametrize("name", [name for name, message in COMMANDS.items() if message.form.stream_kind == "squad"])
+def test_disbanded_squad_refuses_every_command(world, name):
+    state, _, squad_id = world
+    state.squads[squad_id].status = SquadStatus.DISBANDED
+    command = replace(EXAMPLES[name], squad_id=squad_id)
+
+    expected = Code.SQUAD_EXISTS if name in {"squad.create.v1"} else Code.SQUAD_DISBANDED
+    assert refused(state, command) is expected
+
+
+@pytest.mark.parametrize("name", [name for name, message in COMMANDS.items() if message.form.stream_kind == "squad"])
+def test_unknown_squad_refuses_every_command_but_those_that_make_it(name):
+    if name not in {"squad.create.v1"}:
+        assert refused(State(), EXAMPLES[name]) is Code.SQUAD_NOT_FOUND

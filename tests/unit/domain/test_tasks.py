@@ -1,11 +1,28 @@
 """The rules of a squad's tasks."""
 
+from dataclasses import replace
+
 import pytest
 
-from domain.events import ProjectTasksCompleted, TaskCompleted, TaskCreated
-from domain.rejections import Code
+from domain import commands
+from domain.events import (
+    MAX_TASKS_TOLD,
+    CreatedTask,
+    ProjectTasksCompleted,
+    TaskAssigned,
+    TaskCancelled,
+    TaskCompleted,
+    TaskCreated,
+    TaskPriorityChanged,
+    TaskReopened,
+    TasksCreated,
+    TaskStarted,
+)
+from domain.rejections import Code, Rejected
+from domain.state import State
 from domain.sweeps import CompleteOpenTasks, Swept
-from domain.values import Priority, TaskStatus
+from domain.values import Priority, ProjectStatus, TaskStatus
+from messages.registry import EVENTS
 from tests import making
 from tests.making import NOON, new_id
 from tests.unit.domain.deciding import GIVEN, decide, refused, sweep_rule
@@ -27,28 +44,6 @@ def test_task_is_created_pending_and_completed_once(world):
     assert (state.tasks[task_id].status, state.tasks[task_id].completed_at) == (TaskStatus.COMPLETED, NOON)
 
     assert refused(state, making.complete_task(squad_id, task_id)) is Code.TASK_NOT_OPEN
-
-
-@pytest.mark.parametrize(
-    ("status", "may_complete"),
-    [
-        (TaskStatus.PENDING, True),
-        (TaskStatus.IN_PROGRESS, True),
-        (TaskStatus.COMPLETED, False),
-        (TaskStatus.CANCELLED, False),
-    ],
-)
-def test_only_an_open_task_is_completed(world, status, may_complete):
-    state, _, squad_id = world
-    project_id, task_id = new_id(), new_id()
-    decide(state, making.create_project(squad_id, project_id))
-    decide(state, making.create_task(squad_id, project_id, task_id))
-    state.tasks[task_id].status = status
-
-    if may_complete:
-        assert decide(state, making.complete_task(squad_id, task_id))
-    else:
-        assert refused(state, making.complete_task(squad_id, task_id)) is Code.TASK_NOT_OPEN
 
 
 def test_completing_a_projects_tasks_asks_for_a_sweep_and_changes_nothing_itself(world):
@@ -76,7 +71,7 @@ def test_a_sweep_of_another_squads_project_is_refused(world):
 def test_a_sweep_is_told_by_one_event(count, ids):
     command = making.complete_project_tasks(new_id(), new_id())
 
-    [event] = sweep_rule(command).tell(command, GIVEN, Swept(count=count, ids=ids))
+    [event] = sweep_rule(command).tell(State(), command, GIVEN, Swept(count=count, ids=ids))
 
     assert event == ProjectTasksCompleted(
         squad_id=command.squad_id, project_id=command.project_id, count=count, completed_at=NOON, task_ids=ids
@@ -86,4 +81,172 @@ def test_a_sweep_is_told_by_one_event(count, ids):
 def test_a_sweep_that_found_nothing_causes_no_event():
     command = making.complete_project_tasks(new_id(), new_id())
 
-    assert sweep_rule(command).tell(command, GIVEN, Swept(count=0, ids=())) == []
+    assert sweep_rule(command).tell(State(), command, GIVEN, Swept(count=0, ids=())) == []
+
+
+@pytest.fixture
+def task(world) -> tuple[State, str, str, str]:
+    """A state with an active user's squad, which has one free member and one active project with one pending task."""
+    state, _, squad_id = world
+    decide(state, making.create_project(squad_id, project_id := new_id()))
+    decide(state, making.create_task(squad_id, project_id, task_id := new_id()))
+    return state, squad_id, project_id, task_id
+
+
+ALLOWED = {
+    (commands.StartTask, "pending"): "in_progress",
+    (commands.CompleteTask, "pending"): "completed",
+    (commands.CompleteTask, "in_progress"): "completed",
+    (commands.CancelTask, "pending"): "cancelled",
+    (commands.CancelTask, "in_progress"): "cancelled",
+    (commands.ReopenTask, "completed"): "pending",
+    (commands.ReopenTask, "cancelled"): "pending",
+}
+"""Where each wish leads from each state that allows it; no other does."""
+
+TOLD = {
+    commands.StartTask: TaskStarted,
+    commands.CompleteTask: TaskCompleted,
+    commands.CancelTask: TaskCancelled,
+    commands.ReopenTask: TaskReopened,
+}
+
+
+@pytest.mark.parametrize("status", TaskStatus)
+@pytest.mark.parametrize("wish", TOLD)
+def test_task_proceeds_as_its_table_says_and_no_other_way(task, wish, status):
+    state, squad_id, project_id, task_id = task
+    found = state.tasks[task_id]
+    found.status = status
+    found.completed_at = NOON if status is TaskStatus.COMPLETED else None
+    of_project = {"project_id": project_id} if wish is commands.ReopenTask else {}
+    command = wish(squad_id=squad_id, task_id=task_id, **of_project)
+
+    expected = ALLOWED.get((wish, status))
+    if expected is None:
+        code = refused(state, command)
+        assert code is Code.TASK_NOT_OPEN if wish is commands.CompleteTask else status.replace("_", "-") in code
+    else:
+        [event] = decide(state, command)
+        at = {"completed_at": NOON} if expected == "completed" else {}
+        assert event == TOLD[wish](squad_id=squad_id, project_id=project_id, task_id=task_id, **at)
+        assert found.status == expected
+        assert (found.completed_at is not None) == (expected == "completed")
+
+
+def test_rejection_of_a_transition_names_state_and_wish(task):
+    state, squad_id, project_id, task_id = task
+
+    with pytest.raises(Rejected, match="is pending, so it cannot be reopened") as refusal:
+        decide(state, commands.ReopenTask(squad_id=squad_id, project_id=project_id, task_id=task_id))
+    assert refusal.value.code == "cannot-reopen-pending-task"
+
+
+def test_task_is_reopened_in_its_own_active_project_and_is_nobodys(task):
+    state, squad_id, project_id, task_id = task
+    [member_id] = state.members
+    decide(state, commands.AssignTask(squad_id=squad_id, task_id=task_id, member_id=member_id))
+    decide(state, making.complete_task(squad_id, task_id))
+    decide(state, making.create_project(squad_id, other := new_id()))
+    reopen = commands.ReopenTask(squad_id=squad_id, project_id=project_id, task_id=task_id)
+
+    assert refused(state, replace(reopen, project_id=other)) is Code.TASK_NOT_FOUND
+    state.projects[project_id].status = ProjectStatus.ARCHIVED
+    assert refused(state, reopen) is Code.PROJECT_ARCHIVED
+    state.projects[project_id].status = ProjectStatus.ACTIVE
+    decide(state, reopen)
+
+    assert state.tasks[task_id].assignee_id is None
+
+
+def test_many_tasks_are_made_by_one_command_and_told_by_few_events(task):
+    state, squad_id, project_id, _ = task
+    tasks = tuple(commands.NewTask(task_id=new_id(), title=f"T{number}") for number in range(1_000))
+
+    decided = decide(state, commands.CreateTasks(squad_id=squad_id, project_id=project_id, tasks=tasks))
+
+    events = [event for event in decided if isinstance(event, TasksCreated)]
+    assert [len(event.tasks) for event in events] == [MAX_TASKS_TOLD, MAX_TASKS_TOLD]
+    assert len(events) == len(decided)
+    told = [each for event in events for each in event.tasks]
+    assert [(each.task_id, each.title, each.priority) for each in told] == [
+        (each.task_id, each.title, "normal") for each in tasks
+    ]
+    assert all(state.tasks[each.task_id].title == each.title for each in tasks)
+
+
+def test_of_many_tasks_one_that_is_known_or_comes_twice_refuses_all(task):
+    state, squad_id, project_id, known = task
+    fresh, other = (commands.NewTask(task_id=new_id(), title="T") for _ in range(2))
+
+    for tasks in ((fresh, replace(other, task_id=known)), (fresh, other, fresh)):
+        create = commands.CreateTasks(squad_id=squad_id, project_id=project_id, tasks=tasks)
+        assert refused(state, create) is Code.TASK_EXISTS
+    state.projects[project_id].status = ProjectStatus.ARCHIVED
+    create = commands.CreateTasks(squad_id=squad_id, project_id=project_id, tasks=(fresh,))
+    assert refused(state, create) is Code.PROJECT_ARCHIVED
+
+
+def test_largest_event_of_many_tasks_stays_below_what_kafka_takes():
+    title = "\x01" * 200
+    tasks = tuple(CreatedTask(task_id=new_id(), title=title, priority=Priority.NORMAL) for _ in range(MAX_TASKS_TOLD))
+    event = TasksCreated(squad_id=new_id(), project_id=new_id(), tasks=tasks)
+
+    assert len(EVENTS[TasksCreated].encode(event)) < 700_000
+
+
+def test_open_task_is_given_to_a_member_and_to_nobody(task):
+    state, squad_id, project_id, task_id = task
+    [member_id] = state.members
+    assign = commands.AssignTask(squad_id=squad_id, task_id=task_id, member_id=member_id)
+
+    [event] = decide(state, assign)
+    assert event == TaskAssigned(squad_id=squad_id, project_id=project_id, task_id=task_id, member_id=member_id)
+    assert state.tasks[task_id].assignee_id == member_id
+    assert refused(state, assign) is Code.SAME_ASSIGNEE
+
+    [event] = decide(state, replace(assign, member_id=None))
+    assert event == TaskAssigned(squad_id=squad_id, project_id=project_id, task_id=task_id)
+    assert state.tasks[task_id].assignee_id is None
+    assert refused(state, replace(assign, member_id=None)) is Code.SAME_ASSIGNEE
+
+    assert refused(state, replace(assign, member_id=new_id())) is Code.MEMBER_NOT_FOUND
+    state.members[member_id].removed_at = NOON
+    assert refused(state, assign) is Code.MEMBER_REMOVED
+
+
+def test_open_task_gets_another_priority(task):
+    state, squad_id, project_id, task_id = task
+    change = commands.ChangeTaskPriority(squad_id=squad_id, task_id=task_id, priority=Priority.URGENT)
+
+    [event] = decide(state, change)
+
+    assert event == TaskPriorityChanged(
+        squad_id=squad_id, project_id=project_id, task_id=task_id, priority=Priority.URGENT
+    )
+    assert state.tasks[task_id].priority == "urgent"
+    assert refused(state, change) is Code.SAME_PRIORITY
+
+
+def test_closed_task_is_neither_assigned_nor_more_or_less_urgent(task):
+    state, squad_id, _, task_id = task
+    state.tasks[task_id].status = TaskStatus.CANCELLED
+
+    assert refused(state, commands.AssignTask(squad_id=squad_id, task_id=task_id)) is Code.TASK_NOT_OPEN
+    change = commands.ChangeTaskPriority(squad_id=squad_id, task_id=task_id, priority=Priority.LOW)
+    assert refused(state, change) is Code.TASK_NOT_OPEN
+
+
+def test_every_command_on_a_task_finds_it_in_its_squad_only(world, task):
+    state, squad_id, _, task_id = task
+    decide(state, making.create_squad(world[1], other := new_id()))
+
+    for squad, wanted in ((other, task_id), (squad_id, new_id())):
+        for command in (
+            commands.AssignTask(squad_id=squad, task_id=wanted),
+            commands.ChangeTaskPriority(squad_id=squad, task_id=wanted, priority=Priority.LOW),
+            commands.StartTask(squad_id=squad, task_id=wanted),
+            commands.CompleteTask(squad_id=squad, task_id=wanted),
+            commands.CancelTask(squad_id=squad, task_id=wanted),
+        ):
+            assert refused(state, command) is Code.TASK_NOT_FOUND
