@@ -27,7 +27,7 @@ class Task(Base):
 
     __tablename__ = "tasks"
     __table_args__ = (
-        Index("ix_tasks_squad_id", "squad_id"),
+        Index("ix_tasks_squad_id_status", "squad_id", "status"),
         Index("ix_tasks_project_id_status", "project_id", "status", "priority", "created_at"),
         Index("ix_tasks_status_priority", "status", "priority", "created_at"),
         Index("ix_tasks_assigned", "assignee_id", "status", postgresql_where=text("assignee_id IS NOT NULL")),

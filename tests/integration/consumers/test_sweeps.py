@@ -1,19 +1,24 @@
 """Commands that change rows nobody loaded end a segment of their batch; batching still makes no difference."""
 
 import random
+import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from db.sweep import COMPLETE_OPEN_TASKS
+from db.sweep import STATEMENTS
 from domain.commands import Command
 from domain.sweeps import MAX_IDS
 from tests import making
 from tests.applying import Bench, StatementCounter
 from tests.making import NOON, new_id, record
+
+OWNER = "cfcd2084-95d5-65ef-66e7-dff9f98764da"
+"""The first of md5's digests of digits, as an id."""
 
 SWEEP_STATEMENTS = 6
 """What one sweep may add to a batch: inserts and updates of squads and tasks so far, the sweep, its tasks again; and an
@@ -172,20 +177,24 @@ async def test_each_sweep_costs_a_fixed_number_of_statements(bench):
     assert await cost(6) <= without + 6 * SWEEP_STATEMENTS
 
 
-async def test_a_sweep_finds_its_tasks_by_the_project(bench):
+async def test_every_sweep_finds_its_tasks_by_an_index_that_knows_which_are_open(bench):
     async with bench.database.transaction() as session:
         await session.execute(text("SET LOCAL session_replication_role = replica"))
+        # Of 10,000 tasks of a squad, of a project and of a member, one in a hundred is open.
         await session.execute(
             text(
-                "INSERT INTO tasks (id, squad_id, project_id, title, status, priority, created_at)"
-                " SELECT gen_random_uuid(), gen_random_uuid(), md5((n / 10)::text)::uuid, 'T', 'pending', 'normal',"
-                " now() FROM generate_series(1, 50000) n"
+                "INSERT INTO tasks (id, squad_id, project_id, assignee_id, title, status, priority, created_at)"
+                " SELECT gen_random_uuid(), owner, owner, owner, 'T',"
+                " CASE n % 100 WHEN 0 THEN 'pending' ELSE 'completed' END, 'normal', now()"
+                " FROM generate_series(0, 49999) n, LATERAL (SELECT md5((n / 10000)::text)::uuid AS owner) o"
             )
         )
         await session.execute(text("ANALYZE tasks"))
-        plan = await session.execute(
-            text(f"EXPLAIN {COMPLETE_OPEN_TASKS.text}"), {"project_id": new_id(), "completed_at": NOON}
-        )
-        lines = "\n".join(row[0] for row in plan)
-    assert "ix_tasks_project_id_status" in lines
-    assert "Seq Scan" not in lines
+        for sweep, statement in STATEMENTS.items():
+            of = {field.name: OWNER for field in fields(sweep) if field.name != "completed_at"}
+            times = {"completed_at": NOON} if "completed_at" in statement.text else {}
+            explained = await session.execute(text(f"EXPLAIN {statement.text}"), of | times)
+            plan = "\n".join(row[0] for row in explained)
+            [column] = [{"member_id": "assignee_id"}.get(name, name) for name in of]
+            assert "Seq Scan" not in plan, plan
+            assert re.search(rf"Index Cond: .*{column} = .*status = ", plan), plan

@@ -1,0 +1,247 @@
+"""Commands on squads, their members, projects and tasks, through the processor: what is stored, told and answered."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from domain import commands
+from domain.commands import Command
+from domain.values import Priority
+from messages import ids
+from messages.registry import COMMAND_TYPES
+from tests import making
+from tests.applying import Bench, StatementCounter
+from tests.making import NOON, SOURCE, new_id, record
+
+
+def seats(command_id: str, count: int) -> list[str]:
+    """Give the ids of the members that a command makes."""
+    return [ids.CommandIds(SOURCE, command_id).new("member", index) for index in range(count)]
+
+
+async def test_every_command_is_stored_and_told(bench):
+    user, other, squad, project, archived = (new_id() for _ in range(5))
+    one, two, three, four = (new_id() for _ in range(4))
+    [first] = seats("squad", 1)
+    second, third = seats("members", 2)
+    of_squad, of_project = {"squad_id": squad}, {"squad_id": squad, "project_id": project}
+    new_tasks = tuple(commands.NewTask(task_id=each, title="Many") for each in (two, three, four))
+    asked: list[tuple[Command, str | None]] = [
+        (making.register_user(user), None),
+        (making.register_user(other), None),
+        (making.create_squad(user, squad), "squad"),
+        (commands.RenameSquad(**of_squad, name="Blue"), None),
+        (commands.DescribeSquad(**of_squad, description="So"), None),
+        (commands.TransferSquadOwnership(**of_squad, new_owner_id=other), None),
+        (commands.AddSquadMembers(**of_squad, roles=("tester", "writer")), "members"),
+        (commands.ChangeMemberRole(**of_squad, member_id=second, role="lead"), None),
+        (commands.SeatUser(**of_squad, member_id=first, user_id=user), None),
+        (commands.SeatUser(**of_squad, member_id=second, user_id=user), None),
+        (commands.UnseatUser(**of_squad, member_id=first), None),
+        (making.create_project(squad, project), None),
+        (commands.RenameProject(**of_project, name="Landing"), None),
+        (making.create_task(squad, project, one), None),
+        (commands.CreateTasks(**of_project, tasks=new_tasks), None),
+        (commands.AssignTask(**of_squad, task_id=one, member_id=first), None),
+        (commands.AssignTask(**of_squad, task_id=two, member_id=third), None),
+        (commands.AssignTask(**of_squad, task_id=three, member_id=third), None),
+        (commands.ChangeTaskPriority(**of_squad, task_id=one, priority=Priority.URGENT), None),
+        (commands.StartTask(**of_squad, task_id=one), None),
+        (commands.CompleteTask(**of_squad, task_id=two), None),
+        (commands.RemoveMember(**of_squad, member_id=third), None),
+        (commands.CancelTask(**of_squad, task_id=four), None),
+        (commands.ReopenTask(**of_project, task_id=four), None),
+        (commands.ArchiveProject(squad_id=squad, project_id=project), "refused"),
+        (commands.CompleteProjectTasks(**of_project), None),
+        (commands.ReopenTask(**of_project, task_id=four), None),
+        (commands.ArchiveProject(**of_project, cancel_open_tasks=True), None),
+        (making.create_project(squad, archived), None),
+        (commands.ArchiveProject(squad_id=squad, project_id=archived), None),
+        (commands.ReopenProject(squad_id=squad, project_id=archived), None),
+        (making.create_task(squad, archived), None),
+        (commands.DisbandSquad(**of_squad, cancel_open_tasks=True), None),
+    ]
+
+    counts = await bench.apply(*(record(command, command_id=command_id) for command, command_id in asked))
+
+    assert {type(command) for command, _ in asked} == {
+        form
+        for form in COMMAND_TYPES
+        if form.__module__.rpartition(".")[2] in {"squads", "members", "projects", "tasks"}
+    } | {commands.RegisterUser}
+    assert counts["applied"] == counts["event"] == len(asked) - 1
+    assert counts["rejected: project-has-open-tasks"] == 1
+    assert await bench.rows("SELECT user_id::text, name, description, status, version FROM squads") == [
+        (other, "Blue", "So", "disbanded", len(asked) - 3)
+    ]
+    members = await bench.rows("SELECT id::text, role, user_id::text, removed_at FROM squad_members")
+    assert sorted(members) == sorted(
+        [(first, "developer", None, None), (second, "lead", user, None), (third, "writer", None, NOON)]
+    )
+    projects = await bench.rows("SELECT id::text, name, status FROM projects")
+    assert sorted(projects) == sorted([(project, "Landing", "archived"), (archived, "Project", "active")])
+    tasks = await bench.rows(
+        "SELECT id::text, status, priority, assignee_id::text, completed_at FROM tasks WHERE project_id = :project",
+        project=project,
+    )
+    assert sorted(tasks) == sorted(
+        [
+            (one, "completed", "urgent", first, NOON),
+            (two, "completed", "normal", third, NOON),
+            (three, "completed", "normal", None, NOON),
+            (four, "cancelled", "normal", None, None),
+        ]
+    )
+    told = {each["type"]: each["data"] for each in await bench.outbox()}
+    removed, disbanded = told["squad.member-removed.v1"], told["squad.disbanded.v1"]
+    assert (removed["unassigned_count"], removed["unassigned_task_ids"]) == (1, [three])
+    assert disbanded["cancelled_count"] == len(disbanded["cancelled_task_ids"]) == 1
+    told_by_events, stored = await bench.retold()
+    assert told_by_events == stored
+
+
+class FewThings:
+    """A few users, squads and what is in them, so that commands on them meet."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+        self.users = [new_id() for _ in range(3)]
+        self.squads = [new_id() for _ in range(3)]
+        self.members = {squad: seats(squad, 2) for squad in self.squads}
+        self.projects = {squad: [new_id() for _ in range(2)] for squad in self.squads}
+        self.tasks = {squad: [new_id() for _ in range(5)] for squad in self.squads}
+
+    def given(self) -> list[tuple[Command, str]]:
+        """Give what makes them, with the ids of the commands."""
+        made: list[tuple[Command, str]] = [(making.register_user(user), user) for user in self.users]
+        for squad in self.squads:
+            made.append((making.create_squad(self.users[0], squad, roles=("developer", "tester")), squad))
+            made += [(making.create_project(squad, project), project) for project in self.projects[squad]]
+            tasks = zip(self.projects[squad] * 2, self.tasks[squad][:4], strict=True)
+            made += [(making.create_task(squad, project, task), task) for project, task in tasks]
+        return made
+
+    def command(self, *, sweeps: bool = True) -> Command:
+        """Give any command on them; many are refused, which is an answer."""
+        squad = self.chance.choice(self.squads)
+        user, member = self.chance.choice(self.users), self.chance.choice(self.members[squad])
+        project, task = self.chance.choice(self.projects[squad]), self.chance.choice(self.tasks[squad])
+        cancel = self.chance.random() < 0.5
+        of_squad, of_task = {"squad_id": squad}, {"squad_id": squad, "task_id": task}
+        of_member, of_project = {"squad_id": squad, "member_id": member}, {"squad_id": squad, "project_id": project}
+        new_tasks = (commands.NewTask(task_id=task, title="T"), commands.NewTask(task_id=new_id(), title="T"))
+        kinds: list[tuple[float, Callable[[], Command]]] = [
+            (2, lambda: commands.RenameSquad(**of_squad, name=self.chance.choice("AB"))),
+            (2, lambda: commands.DescribeSquad(**of_squad, description=self.chance.choice(("A", None)))),
+            (2, lambda: commands.TransferSquadOwnership(**of_squad, new_owner_id=user)),
+            (2, lambda: commands.ChangeMemberRole(**of_member, role=self.chance.choice("ab"))),
+            (3, lambda: commands.SeatUser(**of_member, user_id=user)),
+            (2, lambda: commands.UnseatUser(**of_member)),
+            (2, lambda: commands.AddSquadMembers(**of_squad, roles=("writer",))),
+            (2, lambda: commands.RenameProject(**of_project, name=self.chance.choice("AB"))),
+            (3, lambda: commands.ReopenProject(**of_project)),
+            (8, lambda: making.create_task(squad, project, task)),
+            (3, lambda: commands.CreateTasks(**of_project, tasks=new_tasks)),
+            (8, lambda: commands.AssignTask(**of_task, member_id=self.chance.choice((member, None)))),
+            (3, lambda: commands.ChangeTaskPriority(**of_task, priority=self.chance.choice([*Priority]))),
+            (6, lambda: commands.StartTask(**of_task)),
+            (4, lambda: commands.CompleteTask(**of_task)),
+            (4, lambda: commands.CancelTask(**of_task)),
+            (6, lambda: commands.ReopenTask(**of_task, project_id=project)),
+        ]
+        if sweeps:
+            kinds += [
+                (3, lambda: commands.RemoveMember(**of_member)),
+                (4, lambda: commands.ArchiveProject(**of_project, cancel_open_tasks=cancel)),
+                (2, lambda: commands.CompleteProjectTasks(**of_project)),
+                (0.5, lambda: commands.DisbandSquad(**of_squad, cancel_open_tasks=cancel)),
+            ]
+        weights, makers = zip(*kinds, strict=True)
+        return self.chance.choices(makers, weights)[0]()
+
+
+BROKEN: dict[str, str] = {
+    "an archived project has open tasks": """
+        SELECT t.id FROM tasks t JOIN projects p ON p.id = t.project_id
+        WHERE p.status = 'archived' AND t.status IN ('pending', 'in_progress')
+        """,
+    "a removed member has open tasks": """
+        SELECT t.id FROM tasks t JOIN squad_members m ON m.id = t.assignee_id
+        WHERE m.removed_at IS NOT NULL AND t.status IN ('pending', 'in_progress')
+        """,
+    "a disbanded squad has open tasks": """
+        SELECT t.id FROM tasks t JOIN squads s ON s.id = t.squad_id
+        WHERE s.status = 'disbanded' AND t.status IN ('pending', 'in_progress')
+        """,
+    "a task has been completed at a time without being completed, or the other way": """
+        SELECT id FROM tasks WHERE (status = 'completed') <> (completed_at IS NOT NULL)
+        """,
+}
+"""What must never be, each with the query that finds it."""
+
+
+async def assert_nothing_is_broken(bench: Bench) -> None:
+    for what, query in BROKEN.items():
+        assert await bench.rows(query) == [], what
+    told_by_events, stored = await bench.retold()
+    assert told_by_events == stored
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_any_commands_come_out_the_same_one_by_one_and_at_once(bench, seed):
+    things = FewThings(random.Random(seed))
+    given = [record(command, command_id=command_id) for command, command_id in things.given()]
+    asked = [record(things.command(), command_id=str(number)) for number in range(60)]
+
+    await bench.apply(*given)
+    for each in asked:
+        await bench.apply(each)
+    one_by_one = await bench.snapshot()
+    await assert_nothing_is_broken(bench)
+    await bench.forget()
+    await bench.apply(*given)
+    counts = await bench.apply(*asked)
+
+    assert await bench.snapshot() == one_by_one
+    assert counts["applied"] >= 15
+
+
+FIXED_STATEMENTS = 16
+"""What a batch of them costs, however large: 1 checkpoint lock, 1 known ids, 5 loads (users, squads, members, projects,
+tasks), 1 inbox, 2 inserts (members, tasks), 4 updates (squads, members, projects, tasks), 1 outbox, 1 checkpoint
+advance; BEGIN and COMMIT are the driver's."""
+
+
+async def test_commands_cost_a_fixed_number_of_statements(bench):
+    things = FewThings(random.Random(1))
+    await bench.apply(*(record(command, command_id=command_id) for command, command_id in things.given()))
+    await bench.apply(*(record(things.command(sweeps=False)) for _ in range(100)))
+    records: list[Any] = [record(things.command(sweeps=False)) for _ in range(300)]
+
+    with StatementCounter(bench.database) as counter:
+        counts = await bench.apply(*records)
+
+    assert counts["applied"] > 60
+    assert len(counter.statements) <= FIXED_STATEMENTS, Counter(each.split()[0] for each in counter.statements)
+
+
+async def test_a_thousand_tasks_are_made_by_one_command(bench):
+    user, squad, project = (new_id() for _ in range(3))
+    await bench.apply(record(making.register_user(user)), record(making.create_squad(user, squad)))
+    await bench.apply(record(making.create_project(squad, project)))
+    tasks = tuple(commands.NewTask(task_id=new_id(), title=f"T{number}") for number in range(1_000))
+    create = commands.CreateTasks(squad_id=squad, project_id=project, tasks=tasks)
+
+    with StatementCounter(bench.database) as counter:
+        counts = await bench.apply(record(create, command_id="many"))
+
+    assert counts == Counter({"applied": 1, "event": 2, "outcome": 1})
+    assert len(counter.statements) <= FIXED_STATEMENTS
+    assert await bench.rows("SELECT count(*) FROM tasks WHERE status = 'pending'") == [(1_000,)]
+    assert await bench.rows("SELECT version FROM squads") == [(4,)]
+    assert (await bench.apply(record(create, command_id="again")))["rejected: task-exists"] == 1
+    told_by_events, stored = await bench.retold()
+    assert told_by_events == stored
