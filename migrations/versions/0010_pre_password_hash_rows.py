@@ -5,8 +5,8 @@ Must not break the previous release's code, which still runs while this does: it
 
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 

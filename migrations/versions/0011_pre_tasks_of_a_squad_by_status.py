@@ -5,8 +5,8 @@ The new index is built beside the running release, which uses it in place of the
 
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
