@@ -33,6 +33,7 @@ class Database:
         tls: how it is spoken to.
         pooled: whether the address is a PgBouncer's in transaction mode (`db.pooling`). If not, a connection through a
             pooler is refused: it would not have the timeouts, and hide a crash of the server.
+        proxy_trusted: whether what answers in the server's name is not refused, as long as the timeouts are kept.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class Database:
         answer_spare_seconds: float = 5,
         tls: DatabaseTls | None = None,
         pooled: bool = False,
+        proxy_trusted: bool = False,
     ) -> None:
         self.url = make_url(url).set(drivername="postgresql+asyncpg")
         self._pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": pool_timeout_seconds}
         self._connect_timeout_seconds = connect_timeout_seconds
         self._tls = tls or DatabaseTls()
         self._pooled = pooled
+        self._proxy_trusted = proxy_trusted
         milliseconds = {
             "statement_timeout": statement_timeout_seconds,
             "lock_timeout": lock_timeout_seconds,
@@ -93,7 +96,7 @@ class Database:
         if self._pooled:
             pooling.set_for_each_transaction(engine, self._server_settings)
         else:
-            pooling.refuse_poolers(engine)
+            pooling.refuse_poolers(engine, None if not self._proxy_trusted else self._server_settings)
         return engine
 
     @cached_property

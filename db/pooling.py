@@ -49,23 +49,33 @@ def set_for_each_transaction(engine: AsyncEngine, settings: Mapping[str, str]) -
     event.listen(engine.sync_engine, "begin", begin)
 
 
-def refuse_poolers(engine: AsyncEngine) -> None:
+def refuse_poolers(engine: AsyncEngine, kept: Mapping[str, str] | None = None) -> None:
     """Let every new connection of an engine find out whether it ends at the server itself.
 
     PostgreSQL tells a new connection its backend's pid, for cancelling; a pooler tells a number of its own, because it
     has not chosen a backend yet. Asked by the simple protocol, which prepares nothing: it works through anything.
+
+    Args:
+        engine: of connections that are to be the server's own.
+        kept: a proxy that answers for the server is trusted if it has these settings' timeouts; none: it is refused.
     """
+    if kept is None:
+        stranger, said = "pg_backend_pid() <> {pid}", "a connection pooler stands between us and PostgreSQL"
+    else:
+        lost = (f"current_setting('{name}')::interval <> '{kept[name]}ms'::interval" for name in PER_TRANSACTION)
+        stranger, said = " OR ".join(lost), "the trusted proxy before PostgreSQL does not keep our timeouts"
 
     async def check(driver: Any) -> None:  # noqa: ANN401 - the driver is untyped
+        condition = stranger.format(pid=int(driver.get_server_pid()))
         try:
             await driver.execute(
-                f"DO $$ BEGIN IF pg_backend_pid() <> {int(driver.get_server_pid())} THEN"
+                f"DO $$ BEGIN IF {condition} THEN"
                 f" RAISE EXCEPTION USING ERRCODE = '{_STATE}', MESSAGE = 'pooled'; END IF; END $$"
             )
         except (PostgresError, InterfaceError) as error:
             driver.terminate()
             if getattr(error, "sqlstate", None) == _STATE:
-                raise PoolerError("a connection pooler stands between us and PostgreSQL") from None
+                raise PoolerError(said) from None
             # SQLAlchemy does not translate what happens here.
             if classify(error) is Failure.TRANSIENT:
                 raise UnreachableError(str(error)) from error

@@ -20,15 +20,17 @@ WHY_NOT_HERE = "" if PROGRAM else "no `pgbouncer` on the PATH (Debian: apt-get i
 
 
 @contextmanager
-def pooling(database_url: str, **options: str) -> Iterator[str]:
+def pooling(database_url: str, *, connect_query: str = "", **options: str) -> Iterator[str]:
     """Run it in the block; give the same database's address through it.
 
     Args:
         database_url: PostgreSQL's own address.
+        connect_query: what it says on each of its connections to the server before anybody gets it.
         options: further lines of its configuration.
     """
     assert PROGRAM
     url, port = make_url(database_url), find_free_port()
+    query = f"connect_query='{connect_query}'" if connect_query else ""
     settings = {
         "listen_addr": LOOPBACK,
         "listen_port": str(port),
@@ -48,7 +50,11 @@ def pooling(database_url: str, **options: str) -> Iterator[str]:
         (directory / "pgbouncer.ini").write_text(
             "\n".join(
                 [
-                    *("[databases]", f"* = host={url.host} port={url.port}", "[pgbouncer]"),
+                    *(
+                        "[databases]",
+                        f"* = host={url.host} port={url.port} {query}",
+                        "[pgbouncer]",
+                    ),
                     *(*lines, f"auth_file = {directory / 'users'}", ""),
                 ]
             )

@@ -36,6 +36,13 @@ class DatabaseOptions(BaseModel):
         Literal["none", "pgbouncer-transaction"],
         Field(description="What the address leads to: PostgreSQL itself, or PgBouncer with `pool_mode=transaction`."),
     ] = "none"
+    database_proxy: Annotated[
+        Literal["refused", "trusted"],
+        Field(
+            description="What answers in PostgreSQL's name without being the pooler above: `refused`, or `trusted` to"
+            " keep one connection of the server, with our timeouts, for each of ours."
+        ),
+    ] = "refused"
     database_direct_url: Annotated[
         Text, Field(description="PostgreSQL itself, for relay and migrations, where the other address is a pooler's.")
     ] = None

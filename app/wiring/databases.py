@@ -28,6 +28,7 @@ def build_database(settings: Settings, *, pool_size: int | None = None, direct: 
         url=_address(settings, direct=direct),
         tls=database_rules.tls(settings),
         pooled=settings.database_pooler != "none" and not direct,
+        proxy_trusted=settings.database_proxy == "trusted",
         pool_size=pool_size or settings.database_pool_size,
         pool_timeout_seconds=settings.database_pool_timeout_seconds,
         connect_timeout_seconds=settings.database_connect_timeout_seconds,

@@ -149,6 +149,33 @@ async def test_process_that_was_not_told_of_the_pooler_finds_it_out(settings, da
             assert (code, "SQUAD_DATABASE_POOLER" in message) == (EXIT_UNREACHABLE, True)
 
 
+async def test_proxy_that_is_trusted_must_keep_the_timeouts(settings, database_url):
+    with (
+        pooling(database_url, ignore_startup_parameters=STARTUP_PARAMETERS) as forgetful_url,
+        pytest.raises(postgres.RefusedError, match="does not keep our timeouts"),
+    ):
+        await postgres.check_database(proxied(settings, forgetful_url), "consumer")
+
+
+async def test_trusted_proxy_that_keeps_them_is_not_refused(settings, database_url):
+    seconds = {
+        "statement_timeout": settings.statement_timeout_seconds,
+        "lock_timeout": settings.lock_timeout_seconds,
+        "idle_in_transaction_session_timeout": settings.idle_in_transaction_timeout_seconds,
+    }
+    kept = " ".join(f"SET {name} = {each * 1000:.0f};" for name, each in seconds.items())
+    options = {"pool_mode": "session", "server_reset_query": "", "ignore_startup_parameters": STARTUP_PARAMETERS}
+    with pooling(database_url, connect_query=kept, **options) as honest_url:
+        with pytest.raises(postgres.RefusedError, match="a connection pooler stands"):
+            await postgres.check_database(settings.model_copy(update={"database_url": honest_url}), "relay")
+
+        await postgres.check_database(proxied(settings, honest_url), "relay")
+
+
+def proxied(settings: Settings, url: str) -> Settings:
+    return settings.model_copy(update={"database_url": url, "database_proxy": "trusted"})
+
+
 async def test_relay_behind_it_is_refused_and_told_what_to_set(settings, database_url, pooled_url):
     with pytest.raises(SettingsError, match="SQUAD_DATABASE_DIRECT_URL: is needed by relay") as refused:
         await life.run(through(settings, pooled_url), "all")
