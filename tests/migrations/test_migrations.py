@@ -1,17 +1,12 @@
 """The schema's history: it leads to the models, can be run twice at once, and says what it is."""
 
 import asyncio
-import re
 import sys
-from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-import migrations
 from migrations import run
-
-VERSIONS = sorted((Path(migrations.__file__).parent / "versions").glob("*.py"))
 
 
 async def tables(url: str) -> set[str]:
@@ -46,10 +41,3 @@ async def test_two_runs_at_once_wait_for_each_other(empty_database_url):
     assert await asyncio.gather(*(process.wait() for process in processes)) == [0, 0, 0]
 
     assert "outbox" in await tables(empty_database_url)
-
-
-def test_files_are_numbered_without_gaps_and_say_when_they_run():
-    names = [path.stem for path in VERSIONS]
-
-    assert all(re.fullmatch(r"\d{4}_(pre|post)_[a-z0-9_]+", name) for name in names)
-    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
