@@ -11,7 +11,7 @@ from checker.evidence import Identity, InboxRow, LetterRow, OutboxRow, Place, Ro
 from db.models import Base
 
 STATE_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "users": ("is_active", "email_verified", "plan_tier", "created_at"),
+    "users": ("is_active", "email_verified", "plan_tier", "created_at", "deleted_at", "erased_at"),
     "squads": ("user_id", "name", "description", "status", "created_at"),
     "squad_members": ("squad_id", "user_id", "role", "created_at", "removed_at"),
     "projects": ("squad_id", "name", "status"),

@@ -10,6 +10,7 @@ from db.driver import fetch_records
 from db.forms import MEMBERS, PROJECTS, SQUADS, TASKS, USERS, Form, Stored
 from domain.reads import Reads
 from domain.state import State
+from domain.values import email_key
 
 
 def _lock_roots(form: Form[Any]) -> TextClause:
@@ -40,6 +41,18 @@ LOCK_SQUADS: Final = _lock_roots(SQUADS)
 SELECT_MEMBERS: Final = _select(MEMBERS)
 SELECT_PROJECTS: Final = _select(PROJECTS)
 SELECT_TASKS: Final = _select(TASKS)
+# LIMIT 1 keeps each look-up an index scan, and ends it at the first squad.
+SELECT_OWNERS: Final = text(
+    """
+    SELECT CAST(x.id AS text)
+    FROM unnest(CAST(:ids AS uuid[])) AS x(id)
+    CROSS JOIN LATERAL (
+        SELECT FROM squads s
+        WHERE s.user_id = x.id AND s.status = 'active' AND s.id <> ALL(CAST(:loaded AS uuid[]))
+        LIMIT 1
+    ) AS owned
+    """
+)
 SELECT_EMAIL_KEYS: Final = text(
     "SELECT email_key, CAST(id AS text) FROM users WHERE email_key = ANY(CAST(:keys AS text[]))"
 )
@@ -52,10 +65,13 @@ async def load_state(session: AsyncSession, reads: Reads) -> State:
         session: in the batch's transaction.
         reads: what the commands of the batch declared.
     """
+    users = await _locked(session, USERS, LOCK_USERS, reads.users)
+    own_emails = (users[user_id].email for user_id in reads.emails_of if user_id in users)
     return State(
-        users=await _locked(session, USERS, LOCK_USERS, reads.users),
+        users=users,
         squads=await _locked(session, SQUADS, LOCK_SQUADS, reads.squads),
-        emails=await _email_keys(session, reads.emails),
+        emails=await _email_keys(session, reads.emails.union(email_key(each) for each in own_emails if each)),
+        owners_elsewhere=await _owners(session, reads),
         members=await _selected(session, MEMBERS, SELECT_MEMBERS, reads.members),
         projects=await _selected(session, PROJECTS, SELECT_PROJECTS, reads.projects),
         tasks=await _selected(session, TASKS, SELECT_TASKS, reads.tasks),
@@ -82,6 +98,17 @@ async def _selected(
     if not ids:
         return {}
     return {row[0]: form.build(row) for row in await fetch_records(session, statement, {"ids": list(ids)})}
+
+
+async def _owners(session: AsyncSession, reads: Reads) -> set[str]:
+    """Give those of the owners asked for who own a squad that is not locked here: of these the state tells itself.
+
+    Nobody of them comes to own another one meanwhile: that needs a look at them, and they are locked.
+    """
+    if not reads.owners:
+        return set()
+    asked = {"ids": list(reads.owners), "loaded": list(reads.squads)}
+    return {row[0] for row in await fetch_records(session, SELECT_OWNERS, asked)}
 
 
 async def _email_keys(session: AsyncSession, keys: Iterable[str]) -> dict[str, str]:

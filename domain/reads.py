@@ -11,12 +11,17 @@ class Reads:
 
     Roots map an id to whether it will be changed. A root that a command only looks at, and every row that a new row
     points to, is declared too: undeclared foreign-key checks take share locks late and deadlock.
+
+    `emails` are keys for which is asked who has them, and so are those of the users `emails_of`, whom the batch loads;
+    `owners` are users of whom is asked whether they own an active squad.
     """
 
     users: dict[UserId, bool] = field(default_factory=dict)
     squads: dict[SquadId, bool] = field(default_factory=dict)
     emails: set[str] = field(default_factory=set)
     members: set[MemberId] = field(default_factory=set)
+    emails_of: set[UserId] = field(default_factory=set)
+    owners: set[UserId] = field(default_factory=set)
     projects: set[ProjectId] = field(default_factory=set)
     tasks: set[TaskId] = field(default_factory=set)
 

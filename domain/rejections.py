@@ -12,6 +12,9 @@ class Code(StrEnum):
     USER_ERASED = "user-erased"
     USER_NOT_FOUND = "user-not-found"
     USER_INACTIVE = "user-inactive"
+    USER_OWNS_SQUADS = "user-owns-squads"
+    CANNOT_DEACTIVATE_DEACTIVATED_USER = "cannot-deactivate-deactivated-user"
+    CANNOT_REACTIVATE_ACTIVE_USER = "cannot-reactivate-active-user"
     SAME_NAME = "same-name"
     SAME_PLAN_TIER = "same-plan-tier"
     SAME_EMAIL = "same-email"
@@ -54,6 +57,7 @@ RETRYABLE: Final = frozenset(
     {
         Code.USER_NOT_FOUND,
         Code.USER_INACTIVE,
+        Code.USER_OWNS_SQUADS,
         Code.SQUAD_NOT_FOUND,
         Code.SQUAD_HAS_OPEN_TASKS,
         Code.MEMBER_NOT_FOUND,

@@ -20,6 +20,7 @@ from domain.values import (
     TaskId,
     TaskStatus,
     UserId,
+    UserStatus,
 )
 
 
@@ -50,6 +51,11 @@ class User:
     version: int = 0
     password_hash: str | None = field(default=None, repr=False)
     loaded: tuple[object, ...] | None = field(default=None, repr=False)
+
+    @property
+    def status(self) -> UserStatus:
+        """Whether the user takes part."""
+        return UserStatus.ACTIVE if self.is_active else UserStatus.DEACTIVATED
 
 
 @dataclass(slots=True)
@@ -110,7 +116,10 @@ class Task:
 
 @dataclass(slots=True)
 class State:
-    """Everything loaded for a batch, and everything its handlers made so far."""
+    """Everything loaded for a batch, and everything its handlers made so far.
+
+    `emails` tells who has an e-mail, by its key; `owners_elsewhere` who owns an active squad that is not loaded here.
+    """
 
     users: dict[UserId, User] = field(default_factory=dict)
     squads: dict[SquadId, Squad] = field(default_factory=dict)
@@ -118,6 +127,7 @@ class State:
     projects: dict[ProjectId, Project] = field(default_factory=dict)
     tasks: dict[TaskId, Task] = field(default_factory=dict)
     emails: dict[str, UserId] = field(default_factory=dict)
+    owners_elsewhere: set[UserId] = field(default_factory=set)
 
     def add_user(self, user: User) -> None:
         """Make a new user visible to the commands after this one, by id and by e-mail."""

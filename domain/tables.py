@@ -9,7 +9,7 @@ from domain.answers import Decided
 from domain.commands import Command
 from domain.events import Event
 from domain.given import Given
-from domain.handlers import members, profiles, progress, projects, registration, squads, tasks
+from domain.handlers import members, profiles, progress, projects, registration, squads, tasks, user_life
 from domain.reads import Reads
 from domain.state import State
 from domain.sweeps import Sweep, Swept
@@ -53,6 +53,9 @@ RULES: Final[Mapping[type[Command], Rule | SweepRule]] = {
     commands.VerifyEmail: Rule(profiles.read_for_user, profiles.verify_email),
     commands.ChangeEmail: Rule(profiles.read_for_change_email, profiles.change_email),
     commands.SetPasswordHash: Rule(profiles.read_for_user, profiles.set_password_hash),
+    commands.DeactivateUser: Rule(user_life.read_for_deactivate_user, user_life.deactivate_user),
+    commands.ReactivateUser: Rule(user_life.read_for_reactivate_user, user_life.reactivate_user),
+    commands.DeleteUser: Rule(user_life.read_for_delete_user, user_life.delete_user),
     commands.CreateSquad: Rule(squads.read_for_create_squad, squads.create_squad),
     commands.RenameSquad: Rule(squads.read_for_rename_squad, squads.rename_squad),
     commands.DescribeSquad: Rule(squads.read_for_describe_squad, squads.describe_squad),

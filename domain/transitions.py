@@ -1,4 +1,4 @@
-"""The state machines of tasks and projects: what each wish makes of each state, and why it cannot of the others."""
+"""The state machines of users, projects and tasks: what a wish makes of each state, and why it cannot of the others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
 from domain.rejections import Code, Rejected
-from domain.values import ProjectStatus, TaskStatus
+from domain.values import ProjectStatus, TaskStatus, UserStatus
 
 Status = TypeVar("Status", bound=StrEnum)
 
@@ -79,4 +79,14 @@ REOPEN_PROJECT: Final = Transition(
     wish="reopened",
     leads_to=ProjectStatus.ACTIVE,
     refusals={ProjectStatus.ACTIVE: Code.CANNOT_REOPEN_ACTIVE_PROJECT},
+)
+DEACTIVATE: Final = Transition(
+    wish="deactivated",
+    leads_to=UserStatus.DEACTIVATED,
+    refusals={UserStatus.DEACTIVATED: Code.CANNOT_DEACTIVATE_DEACTIVATED_USER},
+)
+REACTIVATE: Final = Transition(
+    wish="reactivated",
+    leads_to=UserStatus.ACTIVE,
+    refusals={UserStatus.ACTIVE: Code.CANNOT_REACTIVATE_ACTIVE_USER},
 )

@@ -89,6 +89,13 @@ Title = Annotated[str, Len(1, 200), STORABLE]
 Role = Annotated[str, Len(1, 50), Shape(pattern=f"^{_SLUG.pattern}$")]
 
 
+class UserStatus(StrEnum):
+    """Whether a user takes part; of whoever was erased there is no status."""
+
+    ACTIVE = "active"
+    DEACTIVATED = "deactivated"
+
+
 class PlanTier(StrEnum):
     """What a user pays for."""
 

@@ -4,6 +4,7 @@
 import ast
 import inspect
 from dataclasses import dataclass, field
+from functools import cache
 from textwrap import dedent
 from types import FunctionType
 from typing import Any
@@ -22,6 +23,7 @@ class Causes:
     events: list[type[Any]] = field(default_factory=list)
 
 
+@cache
 def causes_of(rule: Rule | SweepRule) -> Causes:
     """Read a rule's functions and what they call among the handlers' modules."""
     causes = Causes()

@@ -18,6 +18,9 @@ from domain.commands.tasks import (
 from domain.commands.users import (
     ChangeEmail,
     ChangePlanTier,
+    DeactivateUser,
+    DeleteUser,
+    ReactivateUser,
     RegisterUser,
     RegisterUserIfAbsent,
     RenameUser,
@@ -33,6 +36,9 @@ Command = (
     | VerifyEmail
     | ChangeEmail
     | SetPasswordHash
+    | DeactivateUser
+    | ReactivateUser
+    | DeleteUser
     | CreateSquad
     | RenameSquad
     | DescribeSquad
@@ -74,9 +80,12 @@ __all__ = [
     "CreateSquad",
     "CreateTask",
     "CreateTasks",
+    "DeactivateUser",
+    "DeleteUser",
     "DescribeSquad",
     "DisbandSquad",
     "NewTask",
+    "ReactivateUser",
     "RegisterUser",
     "RegisterUserIfAbsent",
     "RemoveMember",

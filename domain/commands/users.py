@@ -59,3 +59,18 @@ class SetPasswordHash(OfUser):
     """Replace what an active user's password is compared with; whoever made it knows how to read it."""
 
     password_hash: PasswordHash = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeactivateUser(OfUser):
+    """Let a user be inactive, for a while or for ever; their e-mail is free for others from then on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReactivateUser(OfUser):
+    """Let a deactivated user be active again; somebody else must not have their e-mail by now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteUser(OfUser):
+    """Erase a user for good, active or not; they must not own a squad that is not disbanded."""

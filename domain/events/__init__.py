@@ -34,6 +34,9 @@ from domain.events.users import (
     EmailVerified,
     PasswordHashSet,
     PlanTierChanged,
+    UserDeactivated,
+    UserDeleted,
+    UserReactivated,
     UserRegistered,
     UserRenamed,
 )
@@ -45,6 +48,9 @@ Event = (
     | EmailVerified
     | EmailChanged
     | PasswordHashSet
+    | UserDeactivated
+    | UserReactivated
+    | UserDeleted
     | SquadCreated
     | SquadRenamed
     | SquadDescribed
@@ -100,6 +106,9 @@ __all__ = [
     "TaskReopened",
     "TaskStarted",
     "TasksCreated",
+    "UserDeactivated",
+    "UserDeleted",
+    "UserReactivated",
     "UserRegistered",
     "UserRenamed",
     "UserSeated",

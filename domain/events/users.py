@@ -41,3 +41,22 @@ class EmailChanged(OfUser):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PasswordHashSet(OfUser):
     """A user has another password; nothing of it is told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserDeactivated(OfUser):
+    """A user is not active any more."""
+
+    deactivated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserReactivated(OfUser):
+    """A user is active again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserDeleted(OfUser):
+    """A user was erased for good; whoever keeps personal data of theirs is to erase it too."""
+
+    erased_at: datetime

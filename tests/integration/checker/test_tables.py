@@ -34,7 +34,14 @@ async def test_tables_are_read_as_the_wire_has_them(database: Database) -> None:
     assert tables.checkpoints == {0: 3}
     assert tables.versions == {register.user_id: 1, create.squad_id: 1}
     assert tables.state.users == {
-        register.user_id: {"is_active": True, "email_verified": False, "plan_tier": "free", "created_at": NOON}
+        register.user_id: {
+            "is_active": True,
+            "email_verified": False,
+            "plan_tier": "free",
+            "created_at": NOON,
+            "deleted_at": None,
+            "erased_at": None,
+        }
     }
     assert tables.state.squads[create.squad_id]["user_id"] == register.user_id
     assert [row["role"] for row in tables.state.members.values()] == ["tester"]

@@ -115,6 +115,14 @@ async def test_parts_and_emails_are_loaded_by_index(large):
     assert_looks_up_by_index(await plan(large, load.SELECT_EMAIL_KEYS, keys=keys), "uq_users_email_key")
 
 
+async def test_owners_are_found_by_index_whatever_squads_are_left_out(large):
+    owners = await some(large, "SELECT user_id::text FROM squads")
+    nodes = await plan(large, load.SELECT_OWNERS, ids=owners, loaded=await some(large, "SELECT id::text FROM squads"))
+
+    assert_looks_up_by_index(nodes, "ix_squads_user_id")
+    assert nodes[0]["Actual Rows"] == 0
+
+
 async def test_step_of_pruning_reads_the_rows_that_it_deletes_and_the_open_letters_by_index(large):
     now = datetime.now(UTC)
     for floor in (now - timedelta(hours=24), now):

@@ -243,6 +243,8 @@ def make_small_run() -> SmallRun:
             "email_verified": False,
             "plan_tier": "free",
             "created_at": NOON,
+            "deleted_at": None,
+            "erased_at": None,
         }
     run.applied(
         commands.CreateSquad(squad_id=SQUAD, user_id=ADA, name="First", roles=("developer",)),
