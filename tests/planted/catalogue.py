@@ -2,10 +2,11 @@
 
 from typing import Final
 
-from tests.planted import deciding, relaying, writing
+from tests.planted import crashing, deciding, kafka, relaying, writing
 from tests.planted.planting import HarmlessChange, PlantedBug
 
 BUGS: Final[tuple[PlantedBug, ...]] = (
+    kafka.KAFKA_OFFSET,
     deciding.BEGINNING_NOT_COMPARED,
     deciding.ZOMBIE_NOT_FENCED,
     deciding.INBOX_IGNORED,
@@ -20,7 +21,9 @@ BUGS: Final[tuple[PlantedBug, ...]] = (
     writing.DETACHED_BEFORE_CHECK,
     relaying.POSITION_CURSOR,
     relaying.BOUND_INSIDE,
+    crashing.CURSOR_KEPT,
     relaying.CURSOR_BEFORE_ACKNOWLEDGEMENT,
+    kafka.BATCHES_UNAWAITED,
     relaying.TWO_RELAYS,
     relaying.REFUSED_ROW_SKIPPED,
     relaying.CANCELLATION_SWALLOWED,

@@ -34,7 +34,8 @@ async def _lock_only(session: AsyncSession, group: str, begins: Mapping[Partitio
     return began
 
 
-async def _compare_no_beginnings(trial: Trial) -> None:
+async def compare_no_beginnings(trial: Trial) -> None:
+    """Let every batch pass, wherever it begins."""
     trial.patch.setattr(checkpoints, "lock_and_compare", _lock_only)
 
 
@@ -48,7 +49,7 @@ async def _leave_a_batch_behind(trial: Trial) -> None:
 
 BEGINNING_NOT_COMPARED = PlantedBug(
     name="batch's beginning not compared",
-    plant=_compare_no_beginnings,
+    plant=compare_no_beginnings,
     meets="a batch is given up, and the one behind it, read already, is applied",
     scenario=_leave_a_batch_behind,
     caught_by=frozenset({Invariant.DECIDED_ONCE, Invariant.ANSWERED, Invariant.AS_EXPECTED}),
@@ -67,7 +68,7 @@ async def _wake_a_zombie(trial: Trial) -> None:
 
 ZOMBIE_NOT_FENCED = PlantedBug(
     name="batch's beginning not compared, beside a zombie",
-    plant=_compare_no_beginnings,
+    plant=compare_no_beginnings,
     meets="a consumer stands still with a batch in its hands, another applies all, and the first one wakes",
     scenario=_wake_a_zombie,
     caught_by=frozenset({Invariant.ANSWERED}),
@@ -207,7 +208,7 @@ COMMIT_ALONE_AGAIN = PlantedBug(
     caught_by=frozenset({Invariant.DECIDED_ONCE, Invariant.ANSWERED, Invariant.AS_EXPECTED}),
     seed=16,
     masked_by="the next batch does not begin at the checkpoint, is dropped, and everything is read again from there",
-    unmask=_compare_no_beginnings,
+    unmask=compare_no_beginnings,
 )
 
 # Redo with stale state

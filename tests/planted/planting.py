@@ -2,11 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from checker.faults import Invariant
 from tests.planted.trial import Trial
 
 Step = Callable[[Trial], Awaitable[None]]
+Needs = Literal["nothing", "Kafka", "a PostgreSQL of its own"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,7 @@ class PlantedBug:
         scenario: the run.
         caught_by: the invariants that do not hold then, and no others.
         seed: of everything that the run draws.
+        needs: what more than the tests' PostgreSQL.
         masked_by: another defence that catches the bug too, for people; `unmask` takes it out, so that this one shows.
     """
 
@@ -29,6 +32,7 @@ class PlantedBug:
     scenario: Step
     caught_by: frozenset[Invariant]
     seed: int
+    needs: Needs = "nothing"
     masked_by: str = ""
     unmask: Step | None = None
 

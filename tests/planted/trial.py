@@ -20,15 +20,18 @@ from checker.history import History
 from checker.judge import Verdict, judge
 from checker.tables import read_tables
 from consumers import checkpoints
+from consumers.decode import Decoder
 from consumers.failures import Settler
+from consumers.processor import Processor
 from consumers.records import Batch, Partition
 from db.database import Database
 from domain.commands import Command
+from messages.codec import Limits
 from messages.keys import partition_of
 from outbox.relay import Relay
-from outbox.settling import Publisher, RefusalPolicy
+from outbox.settling import Publisher
 from tests import making
-from tests.applying import GROUP, TOPICS, build_processor
+from tests.applying import GROUP, TOPICS
 from tests.making import TOPIC, FakeRecord
 from tests.relaying import RecordingPublisher, leading_relay
 
@@ -56,11 +59,20 @@ class Trial:
         self.page_rows = 2000
         self.log: dict[int, list[FakeRecord]] = {number: [] for number in range(PARTITIONS)}
         self.publisher = RecordingPublisher()
+        self.topics = TOPICS
+        self.commands_topic = TOPIC
+        self.group = GROUP
+
+    @property
+    def publishes_to(self) -> Publisher:
+        """Where its relays publish to."""
+        return self.publisher
 
     async def begin(self) -> None:
         """Make the checkpoints."""
         async with self.database.transaction() as session:
-            await checkpoints.create(session, GROUP, {Partition(TOPIC, number): 0 for number in self.log})
+            places = {Partition(self.commands_topic, number): 0 for number in self.log}
+            await checkpoints.create(session, self.group, places)
 
     # What the producer does
 
@@ -87,6 +99,7 @@ class Trial:
             expected=expected,
             intended_at=record.timestamp / 1000,
         )
+        record.topic = self.commands_topic
         record.partition, record.offset = partition, len(self.log[partition])
         self.log[partition].append(record)
         self.history.ok(number, partition, record.offset)
@@ -124,12 +137,9 @@ class Trial:
         await self.consumer().drain()
 
     @asynccontextmanager
-    async def relay(
-        self, publisher: Publisher | None = None, *, refusals: RefusalPolicy | None = None
-    ) -> AsyncIterator[Relay]:
+    async def relay(self) -> AsyncIterator[Relay]:
         """Give a relay that took the lease, from whomever."""
-        arguments: dict[str, Any] = {"page_rows": self.page_rows, "refusals": refusals}
-        async with leading_relay(self.database, publisher or self.publisher, **arguments) as relay:
+        async with leading_relay(self.database, self.publishes_to, page_rows=self.page_rows) as relay:
             yield relay
 
     async def publish(self) -> None:
@@ -164,10 +174,10 @@ class Trial:
         return Evidence(
             history=self.history.attempts,
             commands=self._commands(),
-            events=self._published(TOPICS.events),
-            outcomes=self._published(TOPICS.outcomes),
-            dead_letters=self._published(TOPICS.dead_letters),
-            tables=await read_tables(self.database.engine, group=GROUP, commands_topic=TOPIC),
+            events=await self.read_topic(self.topics.events),
+            outcomes=await self.read_topic(self.topics.outcomes),
+            dead_letters=await self.read_topic(self.topics.dead_letters),
+            tables=await read_tables(self.database.engine, group=self.group, commands_topic=self.commands_topic),
             repeats_allowed=self.repeats_allowed,
             healed_at=healed_at,
             seed=self.seed,
@@ -182,9 +192,10 @@ class Trial:
             for each in records
         ]
         ends = {number: len(each) for number, each in self.log.items()}
-        return TopicDump(name=TOPIC, records=records, begins=dict.fromkeys(ends, 0), ends=ends)
+        return TopicDump(name=self.commands_topic, records=records, begins=dict.fromkeys(ends, 0), ends=ends)
 
-    def _published(self, topic: str) -> TopicDump:
+    async def read_topic(self, topic: str) -> TopicDump:
+        """Give all that was published to a topic."""
         offsets: Counter[int] = Counter()
         records: dict[int, list[TopicRecord]] = defaultdict(list)
         for each in self.publisher.records:
@@ -210,16 +221,21 @@ class Hand:
     def __init__(self, trial: Trial, *, database: Database | None = None) -> None:
         self._trial = trial
         self._positions: dict[Partition, int] = {}
-        self.processor = build_processor(database or trial.database)
+        self.processor = Processor(
+            database=database or trial.database,
+            group=trial.group,
+            topics=trial.topics,
+            decoder=Decoder(limits=Limits()),
+        )
         self._settler = Settler(processor=self.processor, source=self, backoff_seconds=0.001)
         self.stopped: dict[Partition, str] = {}
 
     async def read(self, *, partition: int = 0, count: int = 1000) -> Batch | None:
         """Read a batch from where this consumer is; the checkpoint says so at first."""
-        place = Partition(TOPIC, partition)
+        place = Partition(self._trial.commands_topic, partition)
         if place not in self._positions:
             async with self._trial.database.transaction() as session:
-                stored = await checkpoints.load(session, GROUP, [place])
+                stored = await checkpoints.load(session, self._trial.group, [place])
             self._positions[place] = stored[place].next_offset
         begin = self._positions[place]
         records = self._trial.log[partition][begin : begin + count]
