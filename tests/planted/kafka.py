@@ -77,7 +77,12 @@ class KafkaTrial(Trial):
         for partition, records in self.log.items():
             for each in records:
                 sent = await producer.send_and_wait(
-                    self.commands_topic, each.value, key=each.key, headers=list(each.headers), partition=partition
+                    self.commands_topic,
+                    each.value,
+                    key=each.key,
+                    headers=list(each.headers),
+                    partition=partition,
+                    timestamp_ms=each.timestamp,
                 )
                 assert sent.offset == each.offset
         await producer.stop()
@@ -177,7 +182,7 @@ async def _await_no_batch(trial: Trial) -> None:
 async def _refuse_a_batch(trial: Trial) -> None:
     """Full batches are larger than the topic lets through, the last one of the page is not."""
     squad_id = trial.squad_of(trial.register())
-    for _ in range(6):
+    for _ in range(8):
         trial.project_in(squad_id)
     await trial.drain()
     await trial.publish()
