@@ -38,6 +38,11 @@ class Role:
     hook_arguments: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def signs_of_work(self) -> Sequence[str]:
+        """What its log says once it is at work: partitions from which it reads, the lease that it has."""
+        return [sign for sign, does in (("reading", self.consumes), ("relay leads", self.relays)) if does]
+
+    @property
     def relays(self) -> bool:
         """Whether it publishes."""
         return self.arguments[0] in {"relay", "run"}
@@ -72,6 +77,12 @@ class Actor:
     def lives(self) -> bool:
         """Whether it has not ended."""
         return not self._ended.done()
+
+    @property
+    def works(self) -> bool:
+        """Whether it has come so far as to work; a consumer has partitions, a relay the lease."""
+        printed = self.printed
+        return all(sign in printed for sign in self.role.signs_of_work)
 
     @property
     def printed(self) -> str:

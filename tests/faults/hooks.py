@@ -37,13 +37,13 @@ class Countdown:
     """Passes the boundaries of one batch or page.
 
     Args:
-        known: names of boundaries that are passed; the process ends at the first other one.
-        report: takes a line of JSON for the end, and for each batch or page without another.
+        is_end: tells by a boundary's name whether the process ends there.
+        report: takes a line of JSON for the end, and for each batch or page without it.
         most: so often something of one batch or page has a name of its own.
     """
 
-    def __init__(self, known: Collection[str], report: Path, *, most: int) -> None:
-        self._known = known
+    def __init__(self, is_end: Callable[[str], bool], report: Path, *, most: int) -> None:
+        self._is_end = is_end
         self._most = most
         self._report = report
         self._is_over = False
@@ -55,7 +55,7 @@ class Countdown:
             return
         self._seen[what] += 1
         name = f"{what} #{min(self._seen[what], self._most)}"
-        if name not in self._known:
+        if self._is_end(name):
             self._write(ended=name)
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -73,21 +73,30 @@ class Countdown:
 _countdown: ContextVar[Countdown | None] = ContextVar("_countdown", default=None)
 
 
-def kill_at(part: Part, unit: Unit, known: Collection[str], report: str) -> None:
+def kill_at(
+    part: Part, unit: Unit, report: str, *, known: Collection[str] = (), only: str = "", spared: int = 0
+) -> None:
     """Have this process end at a boundary of a batch or page.
 
     Args:
         part: of which boundaries.
         unit: which boundaries.
-        known: names of those that are passed.
         report: the path of a file that is told.
+        known: names of those that are passed.
+        only: part of the name of those that are not.
+        spared: so many batches or pages, of those that did something, are let through before.
     """
     owner, name = PARTS[part]
     original = getattr(owner, name)
+    done_before = 0
+
+    def is_end(boundary: str) -> bool:
+        return done_before >= spared and only in boundary and boundary not in known
 
     @wraps(original)
     async def counted(*arguments: Any) -> Any:
-        countdown = Countdown(known, Path(report), most=MOST[unit])
+        nonlocal done_before
+        countdown = Countdown(is_end, Path(report), most=MOST[unit])
         token = _countdown.set(countdown)
         done = None
         try:
@@ -101,6 +110,7 @@ def kill_at(part: Part, unit: Unit, known: Collection[str], report: str) -> None
         finally:
             countdown.end(did_something=bool(done))
             _countdown.reset(token)
+            done_before += bool(done)
 
     setattr(owner, name, counted)
     if unit == "statement":

@@ -129,11 +129,24 @@ class Scenario:
 
     async def kill(self, actor: Actor) -> None:
         """Kill -9, with what was under way then as evidence."""
-        progress = await self.glance()
+        progress, at_work = await self.glance(), actor.works
         code = await actor.kill()
         assert code == -9, f"{actor.role.name} had ended before, with {code}\n{actor.log_tail()}"
         breaks = int(actor.role.relays)
-        self.journal.note(f"{actor.role.name.partition('-')[0]} killed", breaks=breaks, code=code, **progress)
+        fault = f"{actor.role.name.partition('-')[0]} killed"
+        self.journal.note(fault, breaks=breaks, code=code, at_work=at_work, **progress)
+
+    async def until_works(self, actor: Actor, *, seconds: float = 30) -> None:
+        """Wait until a process is at work."""
+        deadline = monotonic() + seconds
+        while not actor.works:
+            if monotonic() > deadline or not actor.lives:
+                raise TimeoutError(f"{actor.role.name} does not work within {seconds:g} s\n{actor.log_tail()}")
+            await asyncio.sleep(POLL_SECONDS)
+
+    def count_killed_at_work(self) -> int:
+        """Give how many of the killed processes were at work; the evidence says of each."""
+        return sum(bool(entry.evidence.get("at_work")) for entry in self.journal.entries)
 
     def excuse(self, actor: Actor, why: str) -> None:
         """Say that a process may end by itself, such as one that refuses to go on; else that is UNKNOWN."""

@@ -18,7 +18,10 @@ async def _kill_at_random(run: Scenario, names: list[str], *, times: int) -> Non
     await run.register_users()
     async with run.load():
         for _ in range(times):
-            await run.pause(0.2, 1.2)
+            # Most die at work, some while they join or wait for the lease.
+            if run.chance.random() < 0.8:
+                await asyncio.gather(*(run.until_works(actors[name]) for name in names))
+            await run.pause(0, 0.6)
             for name in names:
                 await run.kill(actors[name])
             await run.pause(0, 0.3)
@@ -31,12 +34,14 @@ async def test_consumer_relay_and_both_killed_at_random_lose_and_double_nothing(
         actors = {name: await run.start(name) for name in ("consumer", "relay")}
         await run.register_users()
         async with run.load():
-            for names in 3 * [["consumer"], ["relay"], ["consumer", "relay"]]:
-                await run.pause(0.2, 0.7)
+            for names in 2 * [["consumer"], ["relay"], ["consumer", "relay"]]:
+                await asyncio.gather(*(run.until_works(actors[name]) for name in names))
+                await run.pause(0, 0.3)
                 for name in names:
                     await run.kill(actors[name])
                     actors[name] = await run.restart(actors[name])
         await run.conclude()
+        assert run.count_killed_at_work() == 8
 
 
 @pytest.mark.parametrize("seed", [11, 12])
@@ -47,6 +52,7 @@ async def test_processes_killed_twenty_times_at_random(scenario: Scenarios, name
     async with scenario(seed=seed) as run:
         await _kill_at_random(run, names, times=20)
         await run.conclude()
+        assert run.count_killed_at_work() >= 10 * len(names)
 
 
 @pytest.mark.parametrize("seed", [21, 22])
@@ -62,10 +68,12 @@ async def test_one_of_several_consumers_and_relays_killed_twenty_times_at_random
         async with run.load():
             for _ in range(20):
                 await run.pause(0.2, 1.5)
+                # A standby's death is of interest too.
                 name = run.chance.choice(names)
                 await run.kill(actors[name])
                 actors[name] = await run.restart(actors[name])
         await run.conclude()
+        assert run.count_killed_at_work() >= 5
 
 
 async def _kill_everywhere(run: Scenario, unit: Unit) -> dict[Part, list[str]]:
@@ -91,6 +99,32 @@ async def test_consumer_and_relay_killed_at_every_statement_lose_and_double_noth
         assert f"before {what}" in page
     assert "after the batch #1" in died["batch"]
     assert "after the page #1" in died["page"]
+
+
+async def test_relay_killed_in_a_long_window_repeats_one_page(scenario: Scenarios) -> None:
+    async with scenario(seed=4, users=80) as run:
+        consumer = await run.start("consumer")
+        await run.register_users()
+        async with run.load(rate=400):
+            backlog = await run.until(lambda seen: seen.unpublished > 600, "a backlog of ten pages", 30)
+        relay = await run.start(
+            "relay",
+            hook="tests.faults.hooks:kill_at",
+            part="page",
+            unit="statement",
+            report=str(run.directory / "page.jsonl"),
+            only="UPDATE relay_cursors",
+            spared=5,
+        )
+        code = await relay.wait(20)
+        left = await run.look()
+        pages = {"before": backlog.unpublished, "after": left.unpublished}
+        run.journal.note("relay killed in a window", breaks=1, code=code, **pages)
+        assert left.unpublished < backlog.unpublished
+        await run.conclude()
+
+    assert code == -9
+    assert consumer.code == 0
 
 
 @pytest.mark.long_faults
