@@ -9,7 +9,7 @@ from domain.answers import Decided
 from domain.commands import Command
 from domain.events import Event
 from domain.given import Given
-from domain.handlers import members, profiles, progress, projects, registration, squads, tasks, user_life
+from domain.handlers import members, onboarding, profiles, progress, projects, registration, squads, tasks, user_life
 from domain.reads import Reads
 from domain.state import State
 from domain.sweeps import Sweep, Swept
@@ -57,6 +57,7 @@ RULES: Final[Mapping[type[Command], Rule | SweepRule]] = {
     commands.ReactivateUser: Rule(user_life.read_for_reactivate_user, user_life.reactivate_user),
     commands.DeleteUser: Rule(user_life.read_for_delete_user, user_life.delete_user),
     commands.CreateSquad: Rule(squads.read_for_create_squad, squads.create_squad),
+    commands.OnboardUser: Rule(onboarding.read_for_onboard_user, onboarding.onboard_user),
     commands.RenameSquad: Rule(squads.read_for_rename_squad, squads.rename_squad),
     commands.DescribeSquad: Rule(squads.read_for_describe_squad, squads.describe_squad),
     commands.TransferSquadOwnership: Rule(squads.read_for_transfer_squad_ownership, squads.transfer_squad_ownership),

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
 from domain.rejections import Code, Rejected
-from domain.values import ProjectStatus, TaskStatus, UserStatus
+from domain.values import Id, ProjectStatus, TaskStatus, UserStatus
 
 Status = TypeVar("Status", bound=StrEnum)
 
@@ -25,11 +25,12 @@ class Transition(Generic[Status]):
     leads_to: Status
     refusals: Mapping[Status, Code]
 
-    def check(self, what: str, status: Status) -> None:
+    def check(self, kind: str, row_id: Id, status: Status) -> None:
         """Refuse the wish where the state does not allow it.
 
         Args:
-            what: is to change, for people.
+            kind: what is to change, for people.
+            row_id: which of them.
             status: its state.
 
         Raises:
@@ -37,7 +38,7 @@ class Transition(Generic[Status]):
         """
         code = self.refusals.get(status)
         if code is not None:
-            raise Rejected(code, f"{what} is {status}, so it cannot be {self.wish}")
+            raise Rejected(code, f"{kind} {row_id} is {status}, so it cannot be {self.wish}")
 
 
 START: Final = Transition(

@@ -74,6 +74,7 @@ COMMANDS: Final[Mapping[str, MessageType]] = {
         _command("user.reactivate.v1", commands.ReactivateUser),
         _command("user.delete.v1", commands.DeleteUser),
         _command("squad.create.v1", commands.CreateSquad),
+        _command("squad.onboard-user.v1", commands.OnboardUser),
         _command("squad.rename.v1", commands.RenameSquad),
         _command("squad.describe.v1", commands.DescribeSquad),
         _command("squad.transfer-ownership.v1", commands.TransferSquadOwnership),

@@ -1,6 +1,7 @@
 """Every command there is: a closed union."""
 
 from domain.commands.members import AddSquadMembers, ChangeMemberRole, RemoveMember, SeatUser, UnseatUser
+from domain.commands.onboarding import OnboardUser
 from domain.commands.projects import ArchiveProject, CreateProject, RenameProject, ReopenProject
 from domain.commands.squads import CreateSquad, DescribeSquad, DisbandSquad, RenameSquad, TransferSquadOwnership
 from domain.commands.tasks import (
@@ -40,6 +41,7 @@ Command = (
     | ReactivateUser
     | DeleteUser
     | CreateSquad
+    | OnboardUser
     | RenameSquad
     | DescribeSquad
     | TransferSquadOwnership
@@ -85,6 +87,7 @@ __all__ = [
     "DescribeSquad",
     "DisbandSquad",
     "NewTask",
+    "OnboardUser",
     "ReactivateUser",
     "RegisterUser",
     "RegisterUserIfAbsent",

@@ -25,7 +25,7 @@ def start_task(state: State, command: StartTask, given: Given) -> Sequence[Event
     """Only a pending task, whoever it is assigned to."""
     squad = find_squad(state, command.squad_id)
     task = find_task(state, squad.id, command.task_id)
-    START.check(f"Task {task.id}", task.status)
+    START.check("Task", task.id, task.status)
     task.status = START.leads_to
     return [TaskStarted(squad_id=squad.id, project_id=task.project_id, task_id=task.id)]
 
@@ -40,7 +40,7 @@ def complete_task(state: State, command: CompleteTask, given: Given) -> Sequence
     """Only an open task can be completed; the time is the command's."""
     squad = find_squad(state, command.squad_id)
     task = find_task(state, squad.id, command.task_id)
-    COMPLETE.check(f"Task {task.id}", task.status)
+    COMPLETE.check("Task", task.id, task.status)
     task.status = COMPLETE.leads_to
     task.completed_at = given.now
     return [TaskCompleted(squad_id=squad.id, project_id=task.project_id, task_id=task.id, completed_at=given.now)]
@@ -56,7 +56,7 @@ def cancel_task(state: State, command: CancelTask, given: Given) -> Sequence[Eve
     """Only an open task; it keeps whose it was."""
     squad = find_squad(state, command.squad_id)
     task = find_task(state, squad.id, command.task_id)
-    CANCEL.check(f"Task {task.id}", task.status)
+    CANCEL.check("Task", task.id, task.status)
     task.status = CANCEL.leads_to
     return [TaskCancelled(squad_id=squad.id, project_id=task.project_id, task_id=task.id)]
 
@@ -75,7 +75,7 @@ def reopen_task(state: State, command: ReopenTask, given: Given) -> Sequence[Eve
     task = find_task(state, squad.id, command.task_id)
     if task.project_id != project.id:
         raise Rejected(Code.TASK_NOT_FOUND, f"Task {task.id} not found in project {project.id}")
-    REOPEN.check(f"Task {task.id}", task.status)
+    REOPEN.check("Task", task.id, task.status)
     task.status = REOPEN.leads_to
     task.completed_at = task.assignee_id = None
     return [TaskReopened(squad_id=squad.id, project_id=project.id, task_id=task.id)]

@@ -85,7 +85,7 @@ def sweep_archived_project(state: State, command: ArchiveProject, given: Given) 
     """The open tasks of a project of this squad are cancelled, or only counted, as the command says."""
     squad = find_squad(state, command.squad_id)
     project = find_project(state, squad.id, command.project_id)
-    ARCHIVE_PROJECT.check(f"Project {project.id}", project.status)
+    ARCHIVE_PROJECT.check("Project", project.id, project.status)
     if command.cancel_open_tasks:
         return CancelOpenTasksOfProject(project_id=project.id)
     return CountOpenTasksOfProject(project_id=project.id)
@@ -116,6 +116,6 @@ def reopen_project(state: State, command: ReopenProject, given: Given) -> Sequen
     """Only an archived project; its tasks stay closed."""
     squad = find_squad(state, command.squad_id)
     project = find_project(state, squad.id, command.project_id)
-    REOPEN_PROJECT.check(f"Project {project.id}", project.status)
+    REOPEN_PROJECT.check("Project", project.id, project.status)
     project.status = REOPEN_PROJECT.leads_to
     return [ProjectReopened(squad_id=squad.id, project_id=project.id)]

@@ -45,6 +45,21 @@ def refuse_known_squad(state: State, squad_id: SquadId) -> None:
         raise Rejected(Code.SQUAD_EXISTS, f"Squad {squad_id} already exists")
 
 
+def add_squad(state: State, squad: Squad, roles: Iterable[Role], given: Given) -> Sequence[Event]:
+    """Make a squad known whose id is new and whose owner is active, with a seat for each role."""
+    state.squads[squad.id] = squad
+    return [
+        SquadCreated(
+            squad_id=squad.id,
+            user_id=squad.user_id,
+            name=squad.name,
+            description=squad.description,
+            members=add_seats(state, squad.id, roles, given),
+            created_at=squad.created_at,
+        )
+    ]
+
+
 def add_seats(state: State, squad_id: SquadId, roles: Iterable[Role], given: Given) -> tuple[NewMember, ...]:
     """Give a squad a free seat for each role, in order."""
     members = tuple(NewMember(member_id=given.new_id("member", index), role=role) for index, role in enumerate(roles))
@@ -70,7 +85,7 @@ def create_squad(state: State, command: CreateSquad, given: Given) -> Sequence[E
     """A squad needs an active owner; its first members are seats, one for each role, in order."""
     refuse_known_squad(state, command.squad_id)
     find_active_user(state, command.user_id)
-    state.squads[command.squad_id] = Squad(
+    squad = Squad(
         id=command.squad_id,
         user_id=command.user_id,
         name=command.name,
@@ -78,16 +93,7 @@ def create_squad(state: State, command: CreateSquad, given: Given) -> Sequence[E
         status=SquadStatus.ACTIVE,
         created_at=given.now,
     )
-    return [
-        SquadCreated(
-            squad_id=command.squad_id,
-            user_id=command.user_id,
-            name=command.name,
-            description=command.description,
-            members=add_seats(state, command.squad_id, command.roles, given),
-            created_at=given.now,
-        )
-    ]
+    return add_squad(state, squad, command.roles, given)
 
 
 def read_for_rename_squad(command: RenameSquad, reads: Reads) -> None:

@@ -25,7 +25,7 @@ def read_for_deactivate_user(command: DeactivateUser, reads: Reads) -> None:
 def deactivate_user(state: State, command: DeactivateUser, given: Given) -> Sequence[Event]:
     """Everything about the user stays, but others may have the e-mail from now on."""
     user = find_user(state, command.user_id)
-    DEACTIVATE.check(f"User {user.id}", user.status)
+    DEACTIVATE.check("User", user.id, user.status)
     user.is_active, user.deleted_at = False, given.now
     state.give_email_key(user, None)
     return [UserDeactivated(user_id=user.id, deactivated_at=given.now)]
@@ -40,7 +40,7 @@ def read_for_reactivate_user(command: ReactivateUser, reads: Reads) -> None:
 def reactivate_user(state: State, command: ReactivateUser, given: Given) -> Sequence[Event]:
     """The e-mail must still be nobody else's."""
     user = find_user(state, command.user_id)
-    REACTIVATE.check(f"User {user.id}", user.status)
+    REACTIVATE.check("User", user.id, user.status)
     key = None if user.email is None else email_key(user.email)
     if key in state.emails:
         raise Rejected(Code.EMAIL_TAKEN, "Email already exists")

@@ -77,6 +77,7 @@ def test_personal_fields_are_marked_and_no_event_has_one():
     assert marked == {
         *(f"user.register.v1.{field}" for field in ("email", "name")),
         *(f"user.register-if-absent.v1.{field}" for field in ("email", "name")),
+        *(f"squad.onboard-user.v1.{field}" for field in ("email", "name")),
         "user.rename.v1.name",
         "user.verify-email.v1.email",
         "user.change-email.v1.email",

@@ -10,6 +10,15 @@ EXAMPLES: dict[str, Any] = {
     "squad.create.v1": commands.CreateSquad(
         squad_id=SQUAD, user_id=USER, name="Red", description="The first", roles=("developer", "tester")
     ),
+    "squad.onboard-user.v1": commands.OnboardUser(
+        squad_id=SQUAD,
+        user_id=USER,
+        email="Ada@Example.org",
+        name="Ada",
+        squad_name="Red",
+        roles=("developer",),
+        squad_optional=True,
+    ),
     "squad.rename.v1": commands.RenameSquad(squad_id=SQUAD, name="Blue"),
     "squad.describe.v1": commands.DescribeSquad(squad_id=SQUAD, description="The second"),
     "squad.transfer-ownership.v1": commands.TransferSquadOwnership(squad_id=SQUAD, new_owner_id=OTHER),

@@ -23,6 +23,8 @@ from tests.contracts.examples import EXAMPLES
 from tests.making import NOON, new_id
 from tests.unit.domain.deciding import GIVEN, decide, refused, sweep_rule
 
+MAKE_SQUADS = {"squad.create.v1", "squad.onboard-user.v1"}
+
 
 def test_squad_gets_a_member_for_each_role_with_derived_ids():
     state, user_id, squad_id = State(), new_id(), new_id()
@@ -117,11 +119,12 @@ def test_disbanded_squad_refuses_every_command(world, name):
     state.squads[squad_id].status = SquadStatus.DISBANDED
     command = replace(EXAMPLES[name], squad_id=squad_id)
 
-    expected = Code.SQUAD_EXISTS if name in {"squad.create.v1"} else Code.SQUAD_DISBANDED
-    assert refused(state, command) is expected
+    if isinstance(command, commands.OnboardUser):
+        command = replace(command, squad_optional=False)
+    assert refused(state, command) is (Code.SQUAD_EXISTS if name in MAKE_SQUADS else Code.SQUAD_DISBANDED)
 
 
 @pytest.mark.parametrize("name", [name for name, message in COMMANDS.items() if message.form.stream_kind == "squad"])
 def test_unknown_squad_refuses_every_command_but_those_that_make_it(name):
-    if name not in {"squad.create.v1"}:
+    if name not in MAKE_SQUADS:
         assert refused(State(), EXAMPLES[name]) is Code.SQUAD_NOT_FOUND
