@@ -14,6 +14,7 @@ from consumers.records import EPOCH
 from messages import ids
 from tests import making
 from tests.applying import GROUP, TOPICS, Bench, StatementCounter, build_processor
+from tests.bad_commands import mixed_commands
 from tests.making import NOON, SOURCE, new_id, record
 
 
@@ -350,26 +351,6 @@ async def test_two_consumers_with_the_same_command_have_one_effect(database):
     assert await bench.rows("SELECT count(*) FROM users") == [(1,)]
 
 
-def mixed_commands(number: int):
-    """Give commands of every kind, most of which apply, some of which a rule refuses."""
-    chance = random.Random(number)
-    users, squads, projects, tasks = ([new_id() for _ in range(40)] for _ in range(4))
-    yield from (making.register_user(user) for user in users)
-    yield from (making.create_squad(chance.choice(users), squad, roles=("developer", "tester")) for squad in squads)
-    for squad, project, task in zip(squads, projects, tasks, strict=True):
-        yield making.create_project(squad, project)
-        yield making.create_task(squad, project, task)
-    kinds = (
-        lambda place: making.transfer(squads[place], chance.choice(users)),
-        lambda place: making.complete_task(squads[place], tasks[place]),
-        lambda place: making.create_task(squads[place], projects[place]),
-        lambda place: making.complete_task(squads[place], new_id()),
-        lambda _: making.register_user(chance.choice(users)),
-    )
-    while True:
-        yield chance.choice(kinds)(chance.randrange(40))
-
-
 FIXED_STATEMENTS = 18
 """What a batch may cost, however large: 1 checkpoint lock, 1 known ids, 5 loads (users, squads, e-mails, projects,
 tasks), 1 inbox, 1 dead letters, 5 inserts, 2 updates (squads, tasks), 1 outbox, 1 checkpoint advance; BEGIN and COMMIT
@@ -389,21 +370,6 @@ async def test_a_batch_of_500_mixed_commands_costs_a_fixed_number_of_statements(
     assert counts["applied"] > 200
     assert sum(number for name, number in counts.items() if name.startswith("rejected")) > 50
     assert len(counter.statements) <= FIXED_STATEMENTS, Counter(each.split()[0] for each in counter.statements)
-
-
-async def test_batching_makes_no_difference(database):
-    """One by one and all at once give the same rows, events and outcomes."""
-    source = mixed_commands(2)
-    records = [record(next(source), command_id=str(number)) for number in range(400)]
-    one_by_one, at_once = Bench(database), Bench(database)
-
-    for each in records:
-        await one_by_one.apply(each)
-    expected = await one_by_one.snapshot()
-    await one_by_one.forget()
-    await at_once.apply(*records, partition=1)
-
-    assert await at_once.snapshot() == expected
 
 
 async def test_versions_count_events_without_gaps_under_rival_consumers(database):

@@ -1,0 +1,311 @@
+"""A bad command of every kind, and the ground on which it is one; good commands to put around it."""
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import cycle
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import text
+
+from consumers.permissions import Permissions
+from domain.commands import Command
+from domain.rejections import Code
+from messages.refusals import Reason
+from tests import making
+from tests.applying import Bench
+from tests.making import NOON, SOURCE, FakeRecord, new_id, record, structured
+
+FLOOR: Final = NOON - timedelta(days=3)
+"""What was sent by then, and is not known, may be forgotten."""
+
+PERMISSIONS: Final = Permissions(sources={SOURCE: ["*"], "/shop": ["user.*"]}, reply_topics=["shop.outcomes"])
+
+GROUND_PARTITION: Final = 99
+
+
+def numbered(number: int) -> str:
+    """Give an id that is the same in every trial."""
+    return str(UUID(int=number))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What is there before the commands on trial: ids of rows, by what makes them useful."""
+
+    ada: str = numbered(1)
+    bob: str = numbered(2)
+    inactive: str = numbered(3)
+    squad: str = numbered(11)
+    elsewhere: str = numbered(12)
+    project: str = numbered(21)
+    archived: str = numbered(22)
+    foreign_project: str = numbered(23)
+    open_task: str = numbered(31)
+    done_task: str = numbered(32)
+    missing: str = numbered(666)
+    known: str = "known"
+    """The id of a command that was decided."""
+
+    def command_of_known(self) -> Command:
+        return making.register_user(self.ada, "ada@example.org")
+
+    async def lay(self, bench: Bench) -> None:
+        """Make it so."""
+        asked = [
+            making.register_user(self.bob, "bob@example.org"),
+            making.register_user(self.inactive, "inactive@example.org"),
+            making.create_squad(self.ada, self.squad),
+            making.create_squad(self.bob, self.elsewhere),
+            making.create_project(self.squad, self.project),
+            making.create_project(self.squad, self.archived),
+            making.create_project(self.elsewhere, self.foreign_project),
+            making.create_task(self.squad, self.project, self.open_task),
+            making.create_task(self.squad, self.project, self.done_task),
+            making.complete_task(self.squad, self.done_task),
+        ]
+        counts = await bench.apply(
+            record(self.command_of_known(), command_id=self.known),
+            *(record(command, command_id=f"ground-{number}") for number, command in enumerate(asked)),
+            partition=GROUND_PARTITION,
+        )
+        assert counts["applied"] == len(asked) + 1
+        async with bench.database.transaction() as session:
+            for statement in (
+                "UPDATE users SET is_active = false WHERE id = :inactive",
+                "UPDATE projects SET status = 'archived' WHERE id = :archived",
+                "UPDATE inbox_floor SET pruned_before = :floor",
+            ):
+                values = {"inactive": self.inactive, "archived": self.archived, "floor": FLOOR}
+                await session.execute(
+                    text(statement), {name: value for name, value in values.items() if f":{name}" in statement}
+                )
+
+
+GROUND: Final = Ground()
+
+Build = Callable[[str], FakeRecord]
+"""Makes a bad record; the argument is the command's id."""
+
+
+def _changed(
+    command: Command,
+    *,
+    key: bytes | None = None,
+    value: bytes | None = None,
+    headers: Mapping[str, bytes | None] | None = None,
+    more: int = 0,
+    **options: object,
+) -> Build:
+    """Give a good record with something about it changed; a header without value is left out."""
+
+    def build(command_id: str) -> FakeRecord:
+        made = record(command, command_id=command_id, **options)  # type: ignore[arg-type] # what `record` takes
+        made.key = made.key if key is None else key
+        made.value = made.value if value is None else value
+        changes = headers or {}
+        made.headers = [each for each in made.headers if each[0] not in changes]
+        made.headers += [(name, content) for name, content in changes.items() if content is not None]
+        made.headers += [(f"h{number}", b"") for number in range(more)]
+        return made
+
+    return build
+
+
+def _of(command: Command, **extensions: str) -> Build:
+    return lambda command_id: record(command, command_id=command_id, extensions=extensions)
+
+
+def _tombstone(command_id: str) -> FakeRecord:
+    made = record(USER, command_id=command_id)
+    made.value = None
+    return made
+
+
+def _unkeyed(command_id: str) -> FakeRecord:
+    made = record(USER, command_id=command_id)
+    made.key = None
+    return made
+
+
+USER: Final = making.register_user(numbered(700), "seven@example.org")
+"""A command that would be applied, but for what is changed about its record."""
+
+UNREADABLE: Final[Mapping[str, Build]] = {
+    "noise": lambda _: FakeRecord(key=b"\xff\x00", value=b"\x00noise", headers=[("n\0ame", b"\xff")]),
+    "nothing at all": lambda _: FakeRecord(key=None, value=None),
+    "header that is no text": _changed(USER, headers={"ce_subject": b"\xff\xfe"}),
+    "time missing": _changed(USER, headers={"ce_time": None}),
+    "time of no calendar": _changed(USER, headers={"ce_time": b"2026-02-30T12:00:00Z"}),
+    "version that is no number": _of(USER, expectedversion="-1"),
+    "data cut off": _changed(USER, value=b'{"user_id": "'),
+    "data of another content type": _changed(USER, headers={"content-type": b"text/plain"}),
+    "tombstone": _tombstone,
+    "structured, and not JSON": _changed(
+        USER, headers={"content-type": b"application/cloudevents+json"}, value=b"\xff{"
+    ),
+}
+
+REFUSED: Final[Mapping[str, tuple[Reason, Build]]] = {
+    **{name: (Reason.UNREADABLE, build) for name, build in UNREADABLE.items()},
+    "type of nobody": (Reason.UNKNOWN_TYPE, _changed(USER, headers={"ce_type": b"user.promote.v1"})),
+    "field missing": (Reason.INVALID_DATA, _changed(USER, value=b"{}")),
+    "field too many": (
+        Reason.INVALID_DATA,
+        _changed(
+            USER,
+            value=json.dumps({"user_id": USER.user_id, "email": USER.email, "name": "Ada", "nmae": "Ada"}).encode(),
+        ),
+    ),
+    "name with a NUL": (Reason.INVALID_DATA, _of(making.register_user(USER.user_id, USER.email, "A\0da"))),
+    "key of another stream": (Reason.KEY_MISMATCH, _changed(USER, key=GROUND.ada.encode())),
+    "no key": (Reason.KEY_MISMATCH, _unkeyed),
+    "id used before": (Reason.ID_CONFLICT, lambda _: record(USER, command_id=GROUND.known)),
+    "id used before, and invalid": (
+        Reason.ID_CONFLICT,
+        lambda _: _changed(USER, value=b"{}")(GROUND.known),
+    ),
+    "source of nobody": (Reason.SOURCE_FORBIDDEN, _changed(USER, source="/thief")),
+    "source that may not send this": (
+        Reason.SOURCE_FORBIDDEN,
+        _changed(making.create_squad(GROUND.ada, numbered(701)), source="/shop"),
+    ),
+    "reply to a topic that is not listed": (Reason.REPLY_FORBIDDEN, _of(USER, replyto="squad.commands")),
+    "record too large": (Reason.TOO_LARGE, _changed(USER, value=b" " * 1_048_577)),
+    "too many headers": (Reason.TOO_LARGE, _changed(USER, more=65)),
+    "too deep": (Reason.TOO_LARGE, _changed(USER, value=b"[" * 40 + b"]" * 40)),
+    "sent too long ago": (Reason.TOO_OLD, _changed(USER, time=NOON - timedelta(days=8))),
+    "sent before the floor": (Reason.TOO_OLD, _changed(USER, time=FLOOR)),
+    "sent in the future": (Reason.FROM_THE_FUTURE, _changed(USER, time=NOON + timedelta(minutes=6))),
+}
+"""What becomes a dead letter, by a few words."""
+
+REJECTED: Final[Mapping[str, tuple[Code, Build]]] = {
+    "e-mail taken": (Code.EMAIL_TAKEN, _of(making.register_user(numbered(703), "ADA@example.org"))),
+    "user there": (Code.USER_EXISTS, _of(making.register_user(GROUND.ada, "new@example.org"))),
+    "squad of nobody": (Code.USER_NOT_FOUND, _of(making.create_squad(GROUND.missing, numbered(701)))),
+    "transfer to nobody": (Code.USER_NOT_FOUND, _of(making.transfer(GROUND.elsewhere, GROUND.missing))),
+    "squad of an inactive user": (Code.USER_INACTIVE, _of(making.create_squad(GROUND.inactive, numbered(701)))),
+    "transfer to an inactive user": (Code.USER_INACTIVE, _of(making.transfer(GROUND.elsewhere, GROUND.inactive))),
+    "squad there": (Code.SQUAD_EXISTS, _of(making.create_squad(GROUND.ada, GROUND.squad))),
+    "transfer of no squad": (Code.SQUAD_NOT_FOUND, _of(making.transfer(GROUND.missing, GROUND.ada))),
+    "transfer to its owner": (Code.SAME_OWNER, _of(making.transfer(GROUND.elsewhere, GROUND.bob))),
+    "project there": (Code.PROJECT_EXISTS, _of(making.create_project(GROUND.squad, GROUND.project))),
+    "project there, elsewhere": (Code.PROJECT_EXISTS, _of(making.create_project(GROUND.squad, GROUND.foreign_project))),
+    "task of no project": (Code.PROJECT_NOT_FOUND, _of(making.create_task(GROUND.squad, GROUND.missing))),
+    "sweep of another squad's project": (
+        Code.PROJECT_NOT_FOUND,
+        _of(making.complete_project_tasks(GROUND.squad, GROUND.foreign_project)),
+    ),
+    "task of an archived project": (Code.PROJECT_ARCHIVED, _of(making.create_task(GROUND.squad, GROUND.archived))),
+    "task there": (Code.TASK_EXISTS, _of(making.create_task(GROUND.squad, GROUND.project, GROUND.open_task))),
+    "no task": (Code.TASK_NOT_FOUND, _of(making.complete_task(GROUND.squad, GROUND.missing))),
+    "another squad's task": (Code.TASK_NOT_FOUND, _of(making.complete_task(GROUND.elsewhere, GROUND.open_task))),
+    "task done": (Code.TASK_NOT_OPEN, _of(making.complete_task(GROUND.squad, GROUND.done_task))),
+    "another version": (
+        Code.VERSION_MISMATCH,
+        _of(making.create_project(GROUND.squad, numbered(702)), expectedversion="100000"),
+    ),
+    "sweep of another version": (
+        Code.VERSION_MISMATCH,
+        _of(making.complete_project_tasks(GROUND.squad, GROUND.project), expectedversion="0"),
+    ),
+    "expired": (Code.EXPIRED, _of(USER, expirytime="2026-05-04T11:59:59Z")),
+    "expired, structured": (
+        Code.EXPIRED,
+        lambda command_id: structured(USER, command_id=command_id, expirytime="2026-05-04T11:59:59Z"),
+    ),
+}
+"""What a rule refuses, by a few words."""
+
+REPEATED: Final[Mapping[str, Build]] = {
+    "decided before": lambda _: record(GROUND.command_of_known(), command_id=GROUND.known),
+    "decided before, structured": lambda _: structured(GROUND.command_of_known(), command_id=GROUND.known),
+}
+
+KINDS: Final[Mapping[str, tuple[str, Build]]] = {
+    **{name: (f"dead letter: {reason}", build) for name, (reason, build) in REFUSED.items()},
+    **{
+        name: ("expired" if code is Code.EXPIRED else f"rejected: {code}", build)
+        for name, (code, build) in REJECTED.items()
+    },
+    **{name: ("duplicate", build) for name, build in REPEATED.items()},
+}
+"""Every kind of record that changes nothing: as what it is counted, and how it is made."""
+
+UNTRIED: Final[frozenset[Code | Reason]] = frozenset()
+"""Codes and reasons that no bad command here is refused with."""
+
+
+def good_commands() -> Iterator[Command]:
+    """Give commands without end that are all applied, in this order: on rows of the ground and on rows of their own."""
+    number = 1000
+
+    def fresh() -> str:
+        nonlocal number
+        number += 1
+        return numbered(number)
+
+    while True:
+        user, squad, project, first, second = (fresh() for _ in range(5))
+        yield making.register_user(user)
+        yield making.create_squad(user, squad, roles=("developer", "tester"))
+        yield making.create_project(GROUND.squad, fresh())
+        yield making.create_project(squad, project)
+        yield making.create_task(squad, project, first)
+        yield making.create_task(GROUND.squad, GROUND.project, second)
+        yield making.transfer(squad, GROUND.ada)
+        yield making.complete_task(GROUND.squad, second)
+        yield making.create_task(squad, project, fresh())
+        yield making.complete_task(squad, first)
+        if number % 8 == 0:
+            yield making.create_task(GROUND.squad, GROUND.project, fresh())
+            yield making.complete_project_tasks(GROUND.squad, GROUND.project)
+
+
+def mixed_commands(seed: int) -> Iterator[Command]:
+    """Give commands without end, most of which apply, some of which a rule refuses for what others did before."""
+    chance = random.Random(seed)
+    users, squads, projects, tasks = ([new_id() for _ in range(40)] for _ in range(4))
+    yield from (making.register_user(user) for user in users)
+    yield from (making.create_squad(chance.choice(users), squad, roles=("developer", "tester")) for squad in squads)
+    for squad, project, task in zip(squads, projects, tasks, strict=True):
+        yield making.create_project(squad, project)
+        yield making.create_task(squad, project, task)
+    kinds: tuple[Callable[[int], Command], ...] = (
+        lambda place: making.transfer(squads[place], chance.choice(users)),
+        lambda place: making.complete_task(squads[place], tasks[place]),
+        lambda place: making.create_task(squads[place], projects[place]),
+        lambda place: making.complete_task(squads[place], new_id()),
+        lambda _: making.register_user(chance.choice(users)),
+        lambda _: making.register_user(new_id(), f"{chance.choice(users)}@example.org"),
+    )
+    while True:
+        yield chance.choice(kinds)(chance.randrange(40))
+
+
+def strewn_with_bad(commands: Iterator[Command], number: int, *, seed: int) -> list[FakeRecord]:
+    """Give commands in order, bad ones of every kind strewn among them, and repeats of earlier ones, bad ones too.
+
+    Some of the bad ones have an id that one before them had.
+    """
+    chance = random.Random(seed)
+    builds = [build for _, build in KINDS.values()]
+    chance.shuffle(builds)
+    bad = cycle(builds)
+    given: list[FakeRecord] = []
+    for place in range(number):
+        kind = chance.random()
+        if kind < 0.2:
+            given.append(next(bad)(f"bad-{place}"))
+        elif kind < 0.25 and given:
+            again = chance.choice(given)
+            given.append(FakeRecord(key=again.key, value=again.value, headers=again.headers))
+        elif kind < 0.28 and given:
+            given.append(record(USER, command_id=f"good-{chance.randrange(place)}"))
+        else:
+            given.append(record(next(commands), command_id=f"good-{place}"))
+    return given

@@ -1,0 +1,194 @@
+"""A record that the database or our own code cannot bear, anywhere in a batch: found, and nothing else is harmed."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from typing import Any, Final
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+
+from consumers.failures import Settler
+from consumers.records import Batch, Partition
+from db.database import Database
+from domain.commands import RegisterUser
+from domain.handlers import users
+from domain.tables import RULES, Rule
+from tests import making
+from tests.applying import Bench
+from tests.bad_commands import GROUND, good_commands, numbered
+from tests.making import TOPIC, FakeRecord, record
+from tests.rehearsal import rehearsing
+from tests.traces import Trace, trace
+
+SIZE = 200
+POISON = "Poison"
+CULPRIT: Final = making.register_user(numbered(700), "seven@example.org", POISON)
+
+
+class Readers:
+    """Stands for the source: a partition that is stopped gives nothing more."""
+
+    def __init__(self) -> None:
+        self.stopped: dict[Partition, str] = {}
+
+    def is_current(self, batch: Batch) -> bool:
+        return not self.stopped.keys() & batch.begins.keys()
+
+    def read_again(self, batch: Batch) -> None:
+        raise AssertionError("nobody else is there")
+
+    def stop_partition(self, partition: Partition, why: str, next_offset: int) -> None:
+        self.stopped[partition] = why
+
+
+def fail(state, command, given) -> None:
+    raise ZeroDivisionError("a fault of ours")
+
+
+def fail_after_changing(state, command, given) -> None:
+    """What a handler must not do, and what a fault may do all the same."""
+    state.users[GROUND.ada].name = "Changed"
+    users.register_user(state, command, given)
+    raise KeyError("a fault of ours")
+
+
+def too_large_for_its_column(state, command, given):
+    events = users.register_user(state, command, given)
+    state.users[command.user_id].version = 2**63
+    return events
+
+
+def event_of_nobody(state, command, given):
+    users.register_user(state, command, given)
+    return [object()]
+
+
+def event_that_cannot_be_encoded(state, command, given):
+    return [replace(event, plan_tier=b"\xff") for event in users.register_user(state, command, given)]
+
+
+def row_that_is_gone(state, command, given):
+    events = users.register_user(state, command, given)
+    state.users[command.user_id].loaded = ()
+    return events
+
+
+FAULTS_OF_CODE: Final[dict[str, Callable[..., Any]]] = {
+    "a handler fails": fail,
+    "a handler fails when it has changed something": fail_after_changing,
+    "a value that the driver cannot send": too_large_for_its_column,
+    "an event of no type": event_of_nobody,
+    "an event that cannot be encoded": event_that_cannot_be_encoded,
+    "a row that is not there any more": row_that_is_gone,
+}
+
+FAULTS_OF_ROWS: Final[dict[str, str]] = {
+    "a check": f"ALTER TABLE users ADD CONSTRAINT ck_trial CHECK (name <> '{POISON}')",
+    "a unique index, whoever decides again": f"CREATE UNIQUE INDEX ck_trial ON users ((1)) WHERE name = '{POISON}'",
+    "an error of a trigger": "CREATE TRIGGER ck_trial BEFORE INSERT ON users FOR EACH ROW"
+    f" WHEN (NEW.name = '{POISON}') EXECUTE FUNCTION refuse()",
+    "an error at COMMIT": "CREATE CONSTRAINT TRIGGER ck_trial AFTER INSERT ON users DEFERRABLE INITIALLY DEFERRED"
+    f" FOR EACH ROW WHEN (NEW.name = '{POISON}') EXECUTE FUNCTION refuse()",
+    "a clash at COMMIT": "CREATE CONSTRAINT TRIGGER ck_trial AFTER INSERT ON users DEFERRABLE INITIALLY DEFERRED"
+    f" FOR EACH ROW WHEN (NEW.name = '{POISON}') EXECUTE FUNCTION clash()",
+}
+
+FAULTS: Final = (*FAULTS_OF_CODE, *FAULTS_OF_ROWS)
+
+FUNCTION: Final = "CREATE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'of a test'{}; END $$"
+FUNCTIONS: Final = (
+    FUNCTION.format("refuse", ""),
+    FUNCTION.format("clash", " USING ERRCODE = 'unique_violation'"),
+)
+MEND: Final = (
+    "DROP INDEX IF EXISTS ck_trial",
+    "DROP TRIGGER IF EXISTS ck_trial ON users",
+    "ALTER TABLE users DROP CONSTRAINT IF EXISTS ck_trial",
+    f"DELETE FROM users WHERE name = '{POISON}'",
+)
+
+
+@contextmanager
+def faulty_code(fault: str) -> Iterator[None]:
+    """Registering a user of that name fails in this way."""
+
+    def decide(state, command, given):
+        return (FAULTS_OF_CODE[fault] if command.name == POISON else users.register_user)(state, command, given)
+
+    with pytest.MonkeyPatch.context() as patched:
+        if fault in FAULTS_OF_CODE:
+            patched.setitem(RULES, RegisterUser, Rule(users.read_for_register_user, decide))
+        yield
+
+
+async def execute(database: Database, *statements: str) -> None:
+    async with database.transaction() as session:
+        for statement in statements:
+            await session.execute(text(statement))
+
+
+def with_culprit(place: int) -> list[FakeRecord]:
+    records = [record(command, command_id=str(number)) for number, command in enumerate(good())]
+    return [*records[:place], record(CULPRIT, command_id="culprit"), *records[place:]]
+
+
+def good():
+    return islice(good_commands(), SIZE - 1)
+
+
+async def leave_one_by_one(database: Database, places: Sequence[int]) -> Mapping[int, Trace]:
+    """Give what is there before each of the places, where commands were applied one by one."""
+    found = {}
+    async with rehearsing(database) as rehearsal:
+        bench = Bench(rehearsal)
+        await bench.batch([])
+        for place, each in enumerate([*with_culprit(SIZE)[: SIZE - 1], None]):
+            if place in places:
+                found[place] = await trace(bench)
+            if each is not None:
+                await bench.apply(each)
+    return found
+
+
+async def assert_only_the_culprit_is_left(database: Database, fault: str, place: int, expected: Trace) -> None:
+    bench, readers = Bench(database), Readers()
+    settler = Settler(processor=bench.processor, source=readers, backoff_seconds=0.01, backoff_most_seconds=0.05)
+    partition, records = Partition(TOPIC, 0), with_culprit(place)
+    if fault in FAULTS_OF_ROWS:
+        await execute(database, FAULTS_OF_ROWS[fault])
+    if "index" in fault:
+        await execute(
+            database,
+            f"INSERT INTO users (id, name, created_at, version) VALUES ('{numbered(9)}', '{POISON}', now(), 1)",
+        )
+    batch = await bench.batch(records)
+    with faulty_code(fault):
+        assert await settler.settle(batch) == {partition}
+    assert f"offset {place} (type user.register.v1, id culprit) cannot be applied" in readers.stopped[partition]
+    await execute(database, *MEND)
+    assert await trace(bench) == expected
+
+    readers.stopped.clear()
+    assert not await settler.settle(Batch(batch.records[place:], {partition: place}, 1))
+    assert (await trace(bench)).checkpoints[0] == SIZE
+    assert await bench.rows("SELECT count(*), count(DISTINCT outcome) FROM inbox WHERE partition = 0") == [(SIZE, 1)]
+
+
+@pytest_asyncio.fixture
+async def ground(database: Database) -> Database:
+    await GROUND.lay(Bench(database))
+    await execute(database, *FUNCTIONS)
+    return database
+
+
+PLACES: Final = (0, SIZE - 1, 1, 99, 100, SIZE - 2, 63, 64, 127, 128, 150)
+
+
+@pytest.mark.parametrize(("fault", "place"), [*zip(FAULTS, PLACES, strict=True)])
+async def test_culprit_in_a_batch_of_200_leaves_what_comes_before_it_one_by_one(ground, fault, place):
+    expected = await leave_one_by_one(ground, [place])
+
+    await assert_only_the_culprit_is_left(ground, fault, place, expected[place])
