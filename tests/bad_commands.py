@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import cycle
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import text
 
 from consumers.permissions import Permissions
+from domain import commands
 from domain.commands import Command
 from domain.rejections import Code
+from domain.values import PlanTier
 from messages.refusals import Reason
 from tests import making
 from tests.applying import Bench
@@ -39,6 +41,7 @@ class Ground:
     ada: str = numbered(1)
     bob: str = numbered(2)
     inactive: str = numbered(3)
+    erased: str = numbered(4)
     squad: str = numbered(11)
     elsewhere: str = numbered(12)
     project: str = numbered(21)
@@ -55,9 +58,10 @@ class Ground:
 
     async def lay(self, bench: Bench) -> None:
         """Make it so."""
-        asked = [
+        asked: list[Command] = [
             making.register_user(self.bob, "bob@example.org"),
             making.register_user(self.inactive, "inactive@example.org"),
+            making.register_user(self.erased, "erased@example.org"),
             making.create_squad(self.ada, self.squad),
             making.create_squad(self.bob, self.elsewhere),
             making.create_project(self.squad, self.project),
@@ -74,15 +78,19 @@ class Ground:
         )
         assert counts["applied"] == len(asked) + 1
         async with bench.database.transaction() as session:
-            for statement in (
-                "UPDATE users SET is_active = false WHERE id = :inactive",
-                "UPDATE projects SET status = 'archived' WHERE id = :archived",
-                "UPDATE inbox_floor SET pruned_before = :floor",
-            ):
-                values = {"inactive": self.inactive, "archived": self.archived, "floor": FLOOR}
-                await session.execute(
-                    text(statement), {name: value for name, value in values.items() if f":{name}" in statement}
-                )
+            for statement, value in self._changes().items():
+                await session.execute(text(statement), {"it": value})
+
+    def _changes(self) -> Mapping[str, object]:
+        """Give statements for what no command does yet, and what each of them is about."""
+        return {
+            "UPDATE users SET email_verified = true WHERE id = :it": self.ada,
+            "UPDATE users SET is_active = false WHERE id = :it": self.inactive,
+            "UPDATE users SET erased_at = created_at, email = NULL, email_key = NULL, name = NULL, is_active = false"
+            " WHERE id = :it": self.erased,
+            "UPDATE projects SET status = 'archived' WHERE id = :it": self.archived,
+            "UPDATE inbox_floor SET pruned_before = :it": FLOOR,
+        }
 
 
 GROUND: Final = Ground()
@@ -98,12 +106,12 @@ def _changed(
     value: bytes | None = None,
     headers: Mapping[str, bytes | None] | None = None,
     more: int = 0,
-    **options: object,
+    **options: Any,
 ) -> Build:
     """Give a good record with something about it changed; a header without value is left out."""
 
     def build(command_id: str) -> FakeRecord:
-        made = record(command, command_id=command_id, **options)  # type: ignore[arg-type] # what `record` takes
+        made = record(command, command_id=command_id, **options)
         made.key = made.key if key is None else key
         made.value = made.value if value is None else value
         changes = headers or {}
@@ -186,6 +194,25 @@ REFUSED: Final[Mapping[str, tuple[Reason, Build]]] = {
 REJECTED: Final[Mapping[str, tuple[Code, Build]]] = {
     "e-mail taken": (Code.EMAIL_TAKEN, _of(making.register_user(numbered(703), "ADA@example.org"))),
     "user there": (Code.USER_EXISTS, _of(making.register_user(GROUND.ada, "new@example.org"))),
+    "e-mail of another": (
+        Code.EMAIL_TAKEN,
+        _of(commands.ChangeEmail(user_id=GROUND.bob, email="ada@example.org")),
+    ),
+    "user erased": (Code.USER_ERASED, _of(making.register_user(GROUND.erased, "new@example.org"))),
+    "name as it is": (Code.SAME_NAME, _of(commands.RenameUser(user_id=GROUND.ada, name="Ada"))),
+    "tier as it is": (
+        Code.SAME_PLAN_TIER,
+        _of(commands.ChangePlanTier(user_id=GROUND.ada, plan_tier=PlanTier.FREE)),
+    ),
+    "e-mail as it is": (Code.SAME_EMAIL, _of(commands.ChangeEmail(user_id=GROUND.ada, email="ada@example.org"))),
+    "e-mail that it is not": (
+        Code.OTHER_EMAIL,
+        _of(commands.VerifyEmail(user_id=GROUND.ada, email="old@example.org")),
+    ),
+    "e-mail verified": (
+        Code.CANNOT_VERIFY_VERIFIED_EMAIL,
+        _of(commands.VerifyEmail(user_id=GROUND.ada, email="ada@example.org")),
+    ),
     "squad of nobody": (Code.USER_NOT_FOUND, _of(making.create_squad(GROUND.missing, numbered(701)))),
     "transfer to nobody": (Code.USER_NOT_FOUND, _of(making.transfer(GROUND.elsewhere, GROUND.missing))),
     "squad of an inactive user": (Code.USER_INACTIVE, _of(making.create_squad(GROUND.inactive, numbered(701)))),
@@ -253,6 +280,7 @@ def good_commands() -> Iterator[Command]:
         user, squad, project, first, second = (fresh() for _ in range(5))
         yield making.register_user(user)
         yield making.create_squad(user, squad, roles=("developer", "tester"))
+        yield commands.ChangeEmail(user_id=user, email=f"{squad}@example.org")
         yield making.create_project(GROUND.squad, fresh())
         yield making.create_project(squad, project)
         yield making.create_task(squad, project, first)
@@ -282,12 +310,13 @@ def mixed_commands(seed: int) -> Iterator[Command]:
         lambda place: making.complete_task(squads[place], new_id()),
         lambda _: making.register_user(chance.choice(users)),
         lambda _: making.register_user(new_id(), f"{chance.choice(users)}@example.org"),
+        lambda place: commands.ChangeEmail(user_id=chance.choice(users), email=f"{users[place]}@example.org"),
     )
     while True:
         yield chance.choice(kinds)(chance.randrange(40))
 
 
-def strewn_with_bad(commands: Iterator[Command], number: int, *, seed: int) -> list[FakeRecord]:
+def strewn_with_bad(good: Iterator[Command], number: int, *, seed: int) -> list[FakeRecord]:
     """Give commands in order, bad ones of every kind strewn among them, and repeats of earlier ones, bad ones too.
 
     Some of the bad ones have an id that one before them had.
@@ -307,5 +336,5 @@ def strewn_with_bad(commands: Iterator[Command], number: int, *, seed: int) -> l
         elif kind < 0.28 and given:
             given.append(record(USER, command_id=f"good-{chance.randrange(place)}"))
         else:
-            given.append(record(next(commands), command_id=f"good-{place}"))
+            given.append(record(next(good), command_id=f"good-{place}"))
     return given

@@ -133,12 +133,14 @@ async def test_a_bad_command_in_a_batch_of_200_leaves_what_it_leaves_alone(datab
     )
 
 
+@pytest.mark.long_faults
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_bad_command_at_each_place_of_a_batch_of_200_leaves_what_it_leaves_alone(database, kind):
     await assert_batches_leave_what_single_commands_leave(database, [(place, kind) for place in range(SIZE)])
 
 
-@pytest.mark.parametrize("seed", [1])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long_faults) for seed in range(2, 12))])
 async def test_the_size_of_batches_makes_no_difference(database, seed):
     """The same 500 commands in batches of 1, 7, 100 and 500: every kind of bad one, repeats and sweeps among them."""
     await GROUND.lay(bench_on(database))

@@ -6,6 +6,8 @@ from collections import Counter
 from contextlib import AsyncExitStack
 from itertools import islice
 
+import pytest
+
 from consumers.failures import Settler
 from consumers.inbox import RivalError
 from consumers.records import Batch, Partition
@@ -95,7 +97,8 @@ def name_of(error: Exception) -> str:
     return "decided by a rival" if isinstance(error, RivalError) else str(classify(error))
 
 
-async def test_eight_rivals_on_fifty_hot_squads_lose_and_double_nothing(database, record_property):
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long_faults) for seed in range(2, 12))])
+async def test_eight_rivals_on_fifty_hot_squads_lose_and_double_nothing(database, record_property, seed):
     arena = Arena()
     first = Bench(database)
     owners = [record(command, command_id=command.stream_id) for command in arena.registrations()]
@@ -106,7 +109,7 @@ async def test_eight_rivals_on_fifty_hot_squads_lose_and_double_nothing(database
         for number in range(RIVALS):
             own = Database(url=database.url, pool_size=1)
             open_databases.push_async_callback(own.close)
-            rivals.append(Rival(own, arena, number, 1, start))
+            rivals.append(Rival(own, arena, number, seed, start))
         working = asyncio.gather(*(rival.run() for rival in rivals))
         while not working.done():
             await relay.relay_batch()
