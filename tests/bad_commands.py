@@ -15,7 +15,8 @@ from consumers.permissions import Permissions
 from domain import commands
 from domain.commands import Command
 from domain.rejections import Code
-from domain.values import PlanTier
+from domain.values import PlanTier, Priority
+from messages.ids import CommandIds
 from messages.refusals import Reason
 from tests import making
 from tests.applying import Bench
@@ -34,6 +35,11 @@ def numbered(number: int) -> str:
     return str(UUID(int=number))
 
 
+_SEATS: Final = "ground-seats"
+SEATS: Final = CommandIds(SOURCE, _SEATS)
+"""Gives the ids of members by the command that adds them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
     """What is there before the commands on trial: ids of rows, by what makes them useful."""
@@ -44,11 +50,19 @@ class Ground:
     erased: str = numbered(4)
     squad: str = numbered(11)
     elsewhere: str = numbered(12)
+    disbanded: str = numbered(13)
     project: str = numbered(21)
     archived: str = numbered(22)
     foreign_project: str = numbered(23)
     open_task: str = numbered(31)
     done_task: str = numbered(32)
+    pending: str = numbered(33)
+    started: str = numbered(34)
+    completed: str = numbered(35)
+    cancelled: str = numbered(36)
+    free_seat: str = SEATS.new("member", 0)
+    taken_seat: str = SEATS.new("member", 1)
+    removed: str = SEATS.new("member", 2)
     missing: str = numbered(666)
     known: str = "known"
     """The id of a command that was decided."""
@@ -64,19 +78,36 @@ class Ground:
             making.register_user(self.erased, "erased@example.org"),
             making.create_squad(self.ada, self.squad),
             making.create_squad(self.bob, self.elsewhere),
+            making.create_squad(self.ada, self.disbanded),
             making.create_project(self.squad, self.project),
             making.create_project(self.squad, self.archived),
             making.create_project(self.elsewhere, self.foreign_project),
             making.create_task(self.squad, self.project, self.open_task),
             making.create_task(self.squad, self.project, self.done_task),
             making.complete_task(self.squad, self.done_task),
+            *(
+                making.create_task(self.elsewhere, self.foreign_project, task)
+                for task in (self.pending, self.started, self.completed, self.cancelled)
+            ),
+            commands.StartTask(squad_id=self.elsewhere, task_id=self.started),
+            making.complete_task(self.elsewhere, self.completed),
+            commands.CancelTask(squad_id=self.elsewhere, task_id=self.cancelled),
+            commands.ArchiveProject(squad_id=self.squad, project_id=self.archived),
+            commands.DisbandSquad(squad_id=self.disbanded),
+            commands.SeatUser(squad_id=self.elsewhere, member_id=self.taken_seat, user_id=self.bob),
+            commands.RemoveMember(squad_id=self.elsewhere, member_id=self.removed),
+            commands.VerifyEmail(user_id=self.ada, email="ada@example.org"),
         ]
+        squads = next(place for place, each in enumerate(asked) if isinstance(each, commands.StartTask))
+        seats = commands.AddSquadMembers(squad_id=self.elsewhere, roles=("developer",) * 3)
+        records = [record(command, command_id=f"ground-{number}") for number, command in enumerate(asked)]
+        records.insert(squads, record(seats, command_id=_SEATS))
         counts = await bench.apply(
             record(self.command_of_known(), command_id=self.known),
-            *(record(command, command_id=f"ground-{number}") for number, command in enumerate(asked)),
+            *records,
             partition=GROUND_PARTITION,
         )
-        assert counts["applied"] == len(asked) + 1
+        assert counts["applied"] == len(records) + 1
         async with bench.database.transaction() as session:
             for statement, value in self._changes().items():
                 await session.execute(text(statement), {"it": value})
@@ -84,11 +115,9 @@ class Ground:
     def _changes(self) -> Mapping[str, object]:
         """Give statements for what no command does yet, and what each of them is about."""
         return {
-            "UPDATE users SET email_verified = true WHERE id = :it": self.ada,
             "UPDATE users SET is_active = false WHERE id = :it": self.inactive,
             "UPDATE users SET erased_at = created_at, email = NULL, email_key = NULL, name = NULL, is_active = false"
             " WHERE id = :it": self.erased,
-            "UPDATE projects SET status = 'archived' WHERE id = :it": self.archived,
             "UPDATE inbox_floor SET pruned_before = :it": FLOOR,
         }
 
@@ -137,6 +166,22 @@ def _unkeyed(command_id: str) -> FakeRecord:
     made = record(USER, command_id=command_id)
     made.key = None
     return made
+
+
+def _role(member_id: str, role: str) -> Command:
+    return commands.ChangeMemberRole(squad_id=GROUND.elsewhere, member_id=member_id, role=role)
+
+
+def _start(task_id: str) -> Command:
+    return commands.StartTask(squad_id=GROUND.elsewhere, task_id=task_id)
+
+
+def _cancel(task_id: str) -> Command:
+    return commands.CancelTask(squad_id=GROUND.elsewhere, task_id=task_id)
+
+
+def _reopen(task_id: str) -> Command:
+    return commands.ReopenTask(squad_id=GROUND.elsewhere, project_id=GROUND.foreign_project, task_id=task_id)
 
 
 USER: Final = making.register_user(numbered(700), "seven@example.org")
@@ -222,6 +267,67 @@ REJECTED: Final[Mapping[str, tuple[Code, Build]]] = {
     "transfer to its owner": (Code.SAME_OWNER, _of(making.transfer(GROUND.elsewhere, GROUND.bob))),
     "project there": (Code.PROJECT_EXISTS, _of(making.create_project(GROUND.squad, GROUND.project))),
     "project there, elsewhere": (Code.PROJECT_EXISTS, _of(making.create_project(GROUND.squad, GROUND.foreign_project))),
+    "squad disbanded": (
+        Code.SQUAD_DISBANDED,
+        _of(making.create_project(GROUND.disbanded, numbered(702))),
+    ),
+    "squad with open tasks": (Code.SQUAD_HAS_OPEN_TASKS, _of(commands.DisbandSquad(squad_id=GROUND.elsewhere))),
+    "description as it is": (Code.SAME_DESCRIPTION, _of(commands.DescribeSquad(squad_id=GROUND.elsewhere))),
+    "no member": (Code.MEMBER_NOT_FOUND, _of(_role(GROUND.missing, "tester"))),
+    "another squad's member": (
+        Code.MEMBER_NOT_FOUND,
+        _of(commands.UnseatUser(squad_id=GROUND.squad, member_id=GROUND.taken_seat)),
+    ),
+    "member removed": (Code.MEMBER_REMOVED, _of(_role(GROUND.removed, "tester"))),
+    "role as it is": (Code.SAME_ROLE, _of(_role(GROUND.free_seat, "developer"))),
+    "seat taken": (
+        Code.SEAT_TAKEN,
+        _of(commands.SeatUser(squad_id=GROUND.elsewhere, member_id=GROUND.taken_seat, user_id=GROUND.ada)),
+    ),
+    "seat empty": (
+        Code.SEAT_EMPTY,
+        _of(commands.UnseatUser(squad_id=GROUND.elsewhere, member_id=GROUND.free_seat)),
+    ),
+    "project with open tasks": (
+        Code.PROJECT_HAS_OPEN_TASKS,
+        _of(commands.ArchiveProject(squad_id=GROUND.elsewhere, project_id=GROUND.foreign_project)),
+    ),
+    "project archived": (
+        Code.CANNOT_ARCHIVE_ARCHIVED_PROJECT,
+        _of(commands.ArchiveProject(squad_id=GROUND.squad, project_id=GROUND.archived)),
+    ),
+    "project not archived": (
+        Code.CANNOT_REOPEN_ACTIVE_PROJECT,
+        _of(commands.ReopenProject(squad_id=GROUND.squad, project_id=GROUND.project)),
+    ),
+    "assignee as it is": (
+        Code.SAME_ASSIGNEE,
+        _of(commands.AssignTask(squad_id=GROUND.elsewhere, task_id=GROUND.pending)),
+    ),
+    "priority as it is": (
+        Code.SAME_PRIORITY,
+        _of(commands.ChangeTaskPriority(squad_id=GROUND.elsewhere, task_id=GROUND.pending, priority=Priority.NORMAL)),
+    ),
+    "task started": (Code.CANNOT_START_IN_PROGRESS_TASK, _of(_start(GROUND.started))),
+    "start of a completed task": (Code.CANNOT_START_COMPLETED_TASK, _of(_start(GROUND.completed))),
+    "start of a cancelled task": (Code.CANNOT_START_CANCELLED_TASK, _of(_start(GROUND.cancelled))),
+    "cancelling of a completed task": (Code.CANNOT_CANCEL_COMPLETED_TASK, _of(_cancel(GROUND.completed))),
+    "cancelling of a cancelled task": (Code.CANNOT_CANCEL_CANCELLED_TASK, _of(_cancel(GROUND.cancelled))),
+    "task never ended": (Code.CANNOT_REOPEN_PENDING_TASK, _of(_reopen(GROUND.pending))),
+    "task still open": (Code.CANNOT_REOPEN_IN_PROGRESS_TASK, _of(_reopen(GROUND.started))),
+    "task there, among new ones": (
+        Code.TASK_EXISTS,
+        _of(
+            commands.CreateTasks(
+                squad_id=GROUND.squad,
+                project_id=GROUND.project,
+                tasks=(
+                    commands.NewTask(task_id=numbered(704), title="New"),
+                    commands.NewTask(task_id=GROUND.pending, title="There"),
+                ),
+            )
+        ),
+    ),
     "task of no project": (Code.PROJECT_NOT_FOUND, _of(making.create_task(GROUND.squad, GROUND.missing))),
     "sweep of another squad's project": (
         Code.PROJECT_NOT_FOUND,
@@ -287,11 +393,14 @@ def good_commands() -> Iterator[Command]:
         yield making.create_task(GROUND.squad, GROUND.project, second)
         yield making.transfer(squad, GROUND.ada)
         yield making.complete_task(GROUND.squad, second)
+        yield commands.AddSquadMembers(squad_id=GROUND.squad, roles=("designer",))
+        yield commands.StartTask(squad_id=squad, task_id=first)
         yield making.create_task(squad, project, fresh())
         yield making.complete_task(squad, first)
         if number % 8 == 0:
             yield making.create_task(GROUND.squad, GROUND.project, fresh())
             yield making.complete_project_tasks(GROUND.squad, GROUND.project)
+            yield commands.ArchiveProject(squad_id=squad, project_id=project, cancel_open_tasks=True)
 
 
 def mixed_commands(seed: int) -> Iterator[Command]:
