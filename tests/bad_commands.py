@@ -97,6 +97,8 @@ class Ground:
             commands.SeatUser(squad_id=self.elsewhere, member_id=self.taken_seat, user_id=self.bob),
             commands.RemoveMember(squad_id=self.elsewhere, member_id=self.removed),
             commands.VerifyEmail(user_id=self.ada, email="ada@example.org"),
+            commands.DeactivateUser(user_id=self.inactive),
+            commands.DeleteUser(user_id=self.erased),
         ]
         squads = next(place for place, each in enumerate(asked) if isinstance(each, commands.StartTask))
         seats = commands.AddSquadMembers(squad_id=self.elsewhere, roles=("developer",) * 3)
@@ -109,17 +111,7 @@ class Ground:
         )
         assert counts["applied"] == len(records) + 1
         async with bench.database.transaction() as session:
-            for statement, value in self._changes().items():
-                await session.execute(text(statement), {"it": value})
-
-    def _changes(self) -> Mapping[str, object]:
-        """Give statements for what no command does yet, and what each of them is about."""
-        return {
-            "UPDATE users SET is_active = false WHERE id = :it": self.inactive,
-            "UPDATE users SET erased_at = created_at, email = NULL, email_key = NULL, name = NULL, is_active = false"
-            " WHERE id = :it": self.erased,
-            "UPDATE inbox_floor SET pruned_before = :it": FLOOR,
-        }
+            await session.execute(text("UPDATE inbox_floor SET pruned_before = :floor"), {"floor": FLOOR})
 
 
 GROUND: Final = Ground()
@@ -244,6 +236,12 @@ REJECTED: Final[Mapping[str, tuple[Code, Build]]] = {
         _of(commands.ChangeEmail(user_id=GROUND.bob, email="ada@example.org")),
     ),
     "user erased": (Code.USER_ERASED, _of(making.register_user(GROUND.erased, "new@example.org"))),
+    "user with squads": (Code.USER_OWNS_SQUADS, _of(commands.DeleteUser(user_id=GROUND.ada))),
+    "user inactive already": (
+        Code.CANNOT_DEACTIVATE_DEACTIVATED_USER,
+        _of(commands.DeactivateUser(user_id=GROUND.inactive)),
+    ),
+    "user active already": (Code.CANNOT_REACTIVATE_ACTIVE_USER, _of(commands.ReactivateUser(user_id=GROUND.ada))),
     "name as it is": (Code.SAME_NAME, _of(commands.RenameUser(user_id=GROUND.ada, name="Ada"))),
     "tier as it is": (
         Code.SAME_PLAN_TIER,
