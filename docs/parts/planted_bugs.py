@@ -10,11 +10,17 @@ def render() -> str:
     """Give a row for every bug, and a line for every invariant that caught one."""
     rows = ["| bug | what the run does | caught by | seed |", "|---|---|---|---|", *map(_row, BUGS)]
     masked = [f"- *{bug.name}*: {bug.masked_by}." for bug in BUGS if bug.masked_by]
+    together = [f"- *{bug.name}*: {bug.together_with}." for bug in BUGS if bug.together_with]
     names = [f"- `{each.name}`: {each}" for each in Invariant if any(each in bug.caught_by for bug in BUGS)]
     parts = ["\n".join(rows)]
     if masked:
         intro = "These another defence catches too; it is taken out of the run of the table, with the bug and without:"
         parts += [intro, "\n".join(masked)]
+    if together:
+        parts += [
+            "With these another defence had to be taken out besides, which does not heal them, but stops the service:"
+        ]
+        parts += ["\n".join(together)]
     parts += ["What the names say:", "\n".join(names)]
     parts += [
         "And these changes are harmless, for now:",

@@ -1,79 +1,20 @@
-"""Bugs of the consumer: what makes a command count once, whatever is read twice, cut off or late."""
+"""Bugs of the consumer: what makes a command count once, as it was sent, and in its turn."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from copy import deepcopy
-from datetime import datetime
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checker.faults import Invariant
-from consumers import checkpoints, inbox, processor
+from consumers import inbox
 from consumers.decode import Decoder, Incoming
 from consumers.inbox import Identity, Known
-from consumers.records import Partition, Record
+from consumers.records import Record
 from consumers.results import Answer, Results
-from db.database import Database
-from db.load import load_state
-from domain.reads import Reads
-from domain.state import State
 from tests import making
 from tests.making import FakeRecord
-from tests.planted.gates import before_commit, cut
 from tests.planted.planting import PlantedBug
 from tests.planted.trial import Trial
-
-# Batch's beginning not compared
-
-
-async def _lock_only(session: AsyncSession, group: str, begins: Mapping[Partition, int]) -> datetime:
-    rows = (await session.execute(checkpoints._LOCK, checkpoints._parameters(group, begins))).all()
-    began: datetime = rows[0][3]
-    return began
-
-
-async def compare_no_beginnings(trial: Trial) -> None:
-    """Let every batch pass, wherever it begins."""
-    trial.patch.setattr(checkpoints, "lock_and_compare", _lock_only)
-
-
-async def _leave_a_batch_behind(trial: Trial) -> None:
-    for _ in range(4):
-        trial.register()
-    consumer = trial.consumer()
-    await consumer.read(count=2)
-    await consumer.step(count=2)
-
-
-BEGINNING_NOT_COMPARED = PlantedBug(
-    name="batch's beginning not compared",
-    plant=compare_no_beginnings,
-    meets="a batch is given up, and the one behind it, read already, is applied",
-    scenario=_leave_a_batch_behind,
-    caught_by=frozenset({Invariant.DECIDED_ONCE, Invariant.ANSWERED, Invariant.AS_EXPECTED}),
-    seed=11,
-)
-
-
-async def _wake_a_zombie(trial: Trial) -> None:
-    for _ in range(4):
-        trial.register()
-    zombie = trial.consumer()
-    batch = await zombie.read(count=2)
-    await trial.consumer().drain()
-    await zombie.settle(batch)
-
-
-ZOMBIE_NOT_FENCED = PlantedBug(
-    name="batch's beginning not compared, beside a zombie",
-    plant=compare_no_beginnings,
-    meets="a consumer stands still with a batch in its hands, another applies all, and the first one wakes",
-    scenario=_wake_a_zombie,
-    caught_by=frozenset({Invariant.ANSWERED}),
-    seed=12,
-)
 
 # Inbox ignored
 
@@ -111,6 +52,8 @@ INBOX_IGNORED = PlantedBug(
         {Invariant.EFFECT_ONCE, Invariant.REPEATED_ALIKE, Invariant.VERSION_REACHED, Invariant.STATE_REBUILT}
     ),
     seed=13,
+    together_with="the count of rows that were added: one that is there already is taken for a rival's, and so the"
+    " batch is decided again for ever",
 )
 
 # Hash ignored
@@ -173,78 +116,32 @@ SKIPPED_ON_DECODE_ERROR = PlantedBug(
     seed=15,
 )
 
-# Retry of COMMIT alone
+# Decided out of order
 
 
-@asynccontextmanager
-async def _commit_again(database: Database) -> AsyncIterator[AsyncSession]:
-    async with database.sessions() as session:
-        yield session
-        try:
-            await session.commit()
-        except DBAPIError:
-            async with database.sessions() as another:
-                await another.commit()
+def _decode_by_type(decoder: Decoder, records: Iterable[Record]) -> list[Incoming]:
+    return sorted(_decode(decoder, records), key=lambda each: type(each.command).__name__)
 
 
-async def _try_commit_alone_again(trial: Trial) -> None:
-    trial.patch.setattr(Database, "transaction", _commit_again)
+async def _decide_by_type(trial: Trial) -> None:
+    trial.patch.setattr(Decoder, "decode", _decode_by_type)
 
 
-async def _cut_at_commit(trial: Trial) -> None:
-    for _ in range(4):
-        trial.register()
-    consumer = trial.consumer()
-    before_commit(trial, lambda session: cut(trial, session), partition=0)
-    await consumer.step(count=2)
-    await consumer.step(count=2)
-
-
-COMMIT_ALONE_AGAIN = PlantedBug(
-    name="retry of COMMIT alone",
-    plant=_try_commit_alone_again,
-    meets="the connection breaks before the COMMIT of a batch, and the next batch follows",
-    scenario=_cut_at_commit,
-    caught_by=frozenset({Invariant.DECIDED_ONCE, Invariant.ANSWERED, Invariant.AS_EXPECTED}),
-    seed=16,
-    masked_by="the next batch does not begin at the checkpoint, is dropped, and everything is read again from there",
-    unmask=compare_no_beginnings,
-)
-
-# Redo with stale state
-
-
-async def _load_once(trial: Trial) -> None:
-    kept: dict[str, State] = {}
-
-    async def load_or_remember(session: AsyncSession, reads: Reads) -> State:
-        if repr(reads) not in kept:
-            kept[repr(reads)] = deepcopy(await load_state(session, reads))
-        return deepcopy(kept[repr(reads)])
-
-    trial.patch.setattr(processor, "load_state", load_or_remember)
-
-
-async def _let_a_rival_in_between(trial: Trial) -> None:
-    """The squad's commands are in two partitions, as they are after partitions were added."""
-    squad_id = trial.squad_of(trial.register())
+async def _send_two_types(trial: Trial) -> None:
+    ada, bob = trial.register(), trial.register()
     await trial.drain()
+    squad_id = trial.squad_of(ada)
+    await trial.drain()
+    trial.send(making.transfer(squad_id, bob))
     trial.project_in(squad_id)
-    trial.project_in(squad_id, partition=1)
-
-    async def be_cut_and_overtaken(session: AsyncSession) -> None:
-        await cut(trial, session)
-        await trial.consumer().step(partition=0)
-
-    before_commit(trial, be_cut_and_overtaken, partition=1)
-    await trial.consumer().step(partition=1)
+    await trial.drain()
 
 
-REDONE_WITH_STALE_STATE = PlantedBug(
-    name="redo with stale state",
-    plant=_load_once,
-    meets="the connection breaks before the COMMIT of a batch, and a rival changes its squad before it is tried again",
-    scenario=_let_a_rival_in_between,
-    caught_by=frozenset({Invariant.GAPLESS}),
-    seed=17,
+DECIDED_OUT_OF_ORDER = PlantedBug(
+    name="a batch decided type by type",
+    plant=_decide_by_type,
+    meets="two commands of different types for one squad come in one batch",
+    scenario=_send_two_types,
+    caught_by=frozenset({Invariant.TAKEN_IN_ORDER}),
+    seed=18,
 )

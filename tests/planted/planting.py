@@ -23,6 +23,7 @@ class PlantedBug:
         caught_by: the invariants that do not hold then, and no others.
         seed: of everything that the run draws.
         needs: what more than the tests' PostgreSQL.
+        together_with: what else had to be taken out, or the service would stand still instead, for people.
         masked_by: another defence that catches the bug too, for people; `unmask` takes it out, so that this one shows.
     """
 
@@ -33,6 +34,7 @@ class PlantedBug:
     caught_by: frozenset[Invariant]
     seed: int
     needs: Needs = "nothing"
+    together_with: str = ""
     masked_by: str = ""
     unmask: Step | None = None
 

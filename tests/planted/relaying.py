@@ -11,15 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from checker.faults import Invariant
 from db.driver import fetch_records
 from outbox import window
-from outbox.errors import LeaseLostError
-from outbox.lease import Lease
 from outbox.reader import Page, Reader, _OpenWindow
 from outbox.relay import Relay
-from outbox.settling import NOTHING, Settled, Settler
+from outbox.settling import Settled
 from outbox.window import Window, take_snapshot
-from outbox.wire import Record
-from tests.applying import TOPICS
-from tests.planted.gates import Gate, finish, hold_commit
+from tests.planted.gates import finish, hold_commit
 from tests.planted.planting import PlantedBug
 from tests.planted.trial import Trial
 from tests.relaying import DisturbedError
@@ -165,117 +161,4 @@ BOUND_INSIDE = PlantedBug(
     scenario=_commit_between_bound_and_page,
     caught_by=ROWS_LOST,
     seed=33,
-)
-
-# Two relays without lease
-
-
-async def _lead_without_lease(trial: Trial) -> None:
-    """Whoever asks has epoch 0, for ever."""
-    trial.patch.setattr(Lease, "epoch", property(lambda _: 0))
-
-
-async def _wake_an_old_leader(trial: Trial) -> None:
-    trial.page_rows = trial.repeats_allowed = 2
-    for _ in range(3):
-        trial.register()
-    await trial.drain()
-    gate = Gate()
-
-    async def pause(_: Sequence[Record]) -> None:
-        trial.publisher.before = None
-        await gate.wait()
-
-    trial.publisher.before = pause
-    async with trial.relay() as old:
-        publishing = asyncio.create_task(old.pass_once())
-        await gate.reached.wait()
-        await trial.publish()
-        with suppress(LeaseLostError):
-            await finish(publishing, gate)
-
-
-TWO_RELAYS = PlantedBug(
-    name="two relays without lease",
-    plant=_lead_without_lease,
-    meets="a relay stands still in a page, another publishes everything, and the first one wakes",
-    scenario=_wake_an_old_leader,
-    caught_by=frozenset({Invariant.REPEATED_LITTLE}),
-    seed=34,
-)
-
-# Refused row skipped
-
-
-async def _publish_the_others(settler: Settler, records: Sequence[Record]) -> Settled:
-    refused = await settler._publisher.publish(records)
-    others = [each.record for each in refused if each.behind is not None]
-    if others:
-        await settler._publisher.publish(others)
-    return NOTHING
-
-
-async def _leave_refused_rows_out(trial: Trial) -> None:
-    trial.patch.setattr(Settler, "publish", _publish_the_others)
-
-
-async def _refuse_a_row(trial: Trial) -> None:
-    squad_id = trial.squad_of(trial.register())
-    project_id = trial.project_in(squad_id)
-    trial.project_in(squad_id)
-    await trial.drain()
-    trial.publisher.refuse = lambda each: each.topic == TOPICS.events and project_id.encode() in (each.value or b"")
-    await trial.publish()
-
-
-REFUSED_ROW_SKIPPED = PlantedBug(
-    name="refused row skipped",
-    plant=_leave_refused_rows_out,
-    meets="Kafka refuses an event for good, and others of its squad come after it",
-    scenario=_refuse_a_row,
-    caught_by=frozenset({Invariant.PUBLISHED, Invariant.EFFECT_ONCE, Invariant.GAPLESS, Invariant.STATE_REBUILT}),
-    seed=35,
-)
-
-# Swallowed cancellation
-
-_settle = Settler.publish
-
-
-async def _publish_in_peace(settler: Settler, records: Sequence[Record]) -> Settled:
-    try:
-        return await _settle(settler, records)
-    except asyncio.CancelledError:
-        return NOTHING
-
-
-async def _swallow_cancellation(trial: Trial) -> None:
-    trial.patch.setattr(Settler, "publish", _publish_in_peace)
-
-
-async def _cancel_while_publishing(trial: Trial) -> None:
-    trial.register()
-    await trial.drain()
-    gate = Gate()
-
-    async def pause(_: Sequence[Record]) -> None:
-        await gate.wait()
-
-    trial.publisher.before = pause
-    async with trial.relay() as relay:
-        publishing = asyncio.create_task(relay.pass_once())
-        await gate.reached.wait()
-        publishing.cancel()
-        with suppress(asyncio.CancelledError):
-            await publishing
-    trial.publisher.before = None
-
-
-CANCELLATION_SWALLOWED = PlantedBug(
-    name="swallowed cancellation",
-    plant=_swallow_cancellation,
-    meets="the relay is cancelled while it waits for Kafka's acknowledgement",
-    scenario=_cancel_while_publishing,
-    caught_by=ROWS_LOST,
-    seed=36,
 )

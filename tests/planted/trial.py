@@ -5,7 +5,7 @@ table, the outbox and the relay are the real ones.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from random import Random
@@ -20,24 +20,19 @@ from checker.history import History
 from checker.judge import Verdict, judge
 from checker.tables import read_tables
 from consumers import checkpoints
-from consumers.decode import Decoder
-from consumers.failures import Settler
-from consumers.processor import Processor
-from consumers.records import Batch, Partition
+from consumers.records import Partition
 from db.database import Database
 from domain.commands import Command
-from messages.codec import Limits
 from messages.keys import partition_of
 from outbox.relay import Relay
 from outbox.settling import Publisher
 from tests import making
 from tests.applying import GROUP, TOPICS
 from tests.making import TOPIC, FakeRecord
+from tests.planted.hand import Hand
 from tests.relaying import RecordingPublisher, leading_relay
 
 PARTITIONS = 2
-ROUNDS = 100
-"""Of a consumer that drains: more than any scenario needs, so that a bug cannot make it go on for ever."""
 
 
 class Trial:
@@ -128,9 +123,15 @@ class Trial:
 
     # What the service does
 
-    def consumer(self, **settings: Any) -> "Hand":
-        """Give a consumer that begins at the checkpoints."""
-        return Hand(self, **settings)
+    def consumer(self, database: Database | None = None) -> Hand:
+        """Give a consumer that begins at the checkpoints; it has the trial's connections, or others."""
+        return Hand(
+            database=database or self.database,
+            log=self.log,
+            topic=self.commands_topic,
+            group=self.group,
+            topics=self.topics,
+        )
 
     async def drain(self) -> None:
         """Apply all that is left, by a consumer that was started anew."""
@@ -208,71 +209,3 @@ class Trial:
                 )
         every = [record for number in sorted(records) for record in records[number]]
         return TopicDump(name=topic, records=every, begins=dict.fromkeys(offsets, 0), ends=dict(offsets))
-
-
-class Hand:
-    """A consumer of which a scenario takes every step: what it has read counts until it is told to read again.
-
-    Args:
-        trial: whose log it reads.
-        database: through which it applies; by default the trial's.
-    """
-
-    def __init__(self, trial: Trial, *, database: Database | None = None) -> None:
-        self._trial = trial
-        self._positions: dict[Partition, int] = {}
-        self.processor = Processor(
-            database=database or trial.database,
-            group=trial.group,
-            topics=trial.topics,
-            decoder=Decoder(limits=Limits()),
-        )
-        self._settler = Settler(processor=self.processor, source=self, backoff_seconds=0.001)
-        self.stopped: dict[Partition, str] = {}
-
-    async def read(self, *, partition: int = 0, count: int = 1000) -> Batch | None:
-        """Read a batch from where this consumer is; the checkpoint says so at first."""
-        place = Partition(self._trial.commands_topic, partition)
-        if place not in self._positions:
-            async with self._trial.database.transaction() as session:
-                stored = await checkpoints.load(session, self._trial.group, [place])
-            self._positions[place] = stored[place].next_offset
-        begin = self._positions[place]
-        records = self._trial.log[partition][begin : begin + count]
-        if not records or place in self.stopped:
-            return None
-        self._positions[place] = begin + len(records)
-        return Batch(list(records), {place: begin}, 1)
-
-    async def settle(self, batch: Batch | None) -> None:
-        """Bring a batch to an end, as the failure table says."""
-        assert batch is not None, "there was nothing to read"
-        await self._settler.settle(batch)
-
-    async def step(self, *, partition: int = 0, count: int = 1000) -> None:
-        """Read a batch and bring it to an end."""
-        await self.settle(await self.read(partition=partition, count=count))
-
-    async def drain(self) -> None:
-        """Go on until there is nothing more to read."""
-        for partition in self._trial.log:
-            for _ in range(ROUNDS):
-                batch = await self.read(partition=partition)
-                if batch is None:
-                    break
-                await self.settle(batch)
-
-    # What the failure table asks for
-
-    def is_current(self, batch: Batch) -> bool:
-        return True
-
-    def read_again(self, batch: Batch) -> None:
-        for partition in batch.begins:
-            self._positions.pop(partition, None)
-
-    def stop_partition(self, partition: Partition, why: str, next_offset: int) -> None:
-        self.stopped[partition] = why
-
-
-Scenario = Callable[[Trial], Awaitable[None]]

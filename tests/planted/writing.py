@@ -1,7 +1,6 @@
 """Bugs of what is written: locks, positions and partitions, which make the order of positions that of commits."""
 
 import asyncio
-from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,11 +12,7 @@ from consumers.processor import Processor, Stopwatch
 from consumers.records import Batch
 from db import load
 from db.database import Database
-from outbox import partitions
 from outbox.append import Outbox
-from outbox.days import partition_name
-from outbox.partitions import Partitions
-from outbox.retention import DETACHED, Retention
 from tests.planted.gates import blocked_or_done, finish, hold_commit, hold_loading
 from tests.planted.planting import HarmlessChange, PlantedBug
 from tests.planted.trial import Trial
@@ -158,93 +153,4 @@ SEQUENCE_CACHED = PlantedBug(
     scenario=_write_in_turns,
     caught_by=frozenset({Invariant.GAPLESS}),
     seed=23,
-)
-
-# The sequence set to the greatest of target and last value
-
-_LOCK = 4711
-_JUMP = text(
-    f"""
-    SELECT setval('outbox_position', greatest(:target, last_value))
-    FROM outbox_position, LATERAL (SELECT pg_advisory_xact_lock({_LOCK} + last_value - last_value)) AS moment
-    WHERE :near_end > 0
-    """
-)
-"""As one would write it, with the moment between reading and writing made long: it takes a lock there."""
-
-
-async def _jump_to_the_greatest(trial: Trial) -> None:
-    trial.patch.setattr(partitions, "_JUMP", _JUMP)
-
-
-async def _write_while_the_day_changes(trial: Trial) -> None:
-    squad_id = trial.squad_of(trial.register())
-    await trial.drain()
-    async with trial.database.sessions() as holder:
-        await holder.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-        jumping = asyncio.create_task(Partitions(database=trial.database).maintain_once())
-        await blocked_or_done(trial, jumping)
-        await trial.rows("SELECT nextval('outbox_position') FROM generate_series(1, 10)")
-        trial.project_in(squad_id)
-        await trial.drain()
-    await jumping
-    trial.project_in(squad_id)
-    await trial.drain()
-
-
-SEQUENCE_SET_BACK = PlantedBug(
-    name="`setval(greatest)`",
-    plant=_jump_to_the_greatest,
-    meets="while the sequence is looked after, one writer takes positions and rolls back, and another one commits",
-    scenario=_write_while_the_day_changes,
-    caught_by=frozenset({Invariant.GAPLESS}),
-    seed=24,
-)
-
-# Detach before check
-
-_OLD = datetime(2031, 3, 4, 0, 0, 1, tzinfo=UTC)
-_LATER = _OLD + timedelta(days=20)
-
-
-async def _detach_then_look(retention: Retention, day: date) -> str | None:
-    name = partition_name(day)
-    async with retention._database.engine.begin() as connection:
-        await retention._begin(connection)
-        await connection.execute(text(f"ALTER TABLE outbox DETACH PARTITION {name}"))
-        await connection.execute(text(f"COMMENT ON TABLE {name} IS '{DETACHED}{retention._now().isoformat()}'"))
-    async with retention._database.engine.connect() as connection:
-        return await retention.look(connection, day)
-
-
-async def _detach_first(trial: Trial) -> None:
-    trial.patch.setattr(Retention, "detach_once", _detach_then_look)
-
-
-async def _retire_beside_a_late_writer(trial: Trial) -> None:
-    await Partitions(database=trial.database, days_ahead=1, now=lambda: _OLD).maintain_once()
-    trial.register(partition=1)
-    gate = hold_commit(trial, partition=1)
-    late = asyncio.create_task(trial.consumer().step(partition=1))
-    await gate.reached.wait()
-    await Partitions(database=trial.database, days_ahead=1, now=lambda: _LATER).maintain_once()
-    trial.register()
-    await trial.consumer().step()
-    await trial.publish()
-    retention = Retention(database=trial.database, now=lambda: _LATER, lock_timeout_seconds=20)
-    detaching = asyncio.create_task(retention.detach_once(_OLD.date()))
-    await blocked_or_done(trial, detaching)
-    await finish(late, gate)
-    await detaching
-
-
-DETACHED_BEFORE_CHECK = PlantedBug(
-    name="detach before check",
-    plant=_detach_first,
-    meets="a writer that began twenty days ago commits while its partition is being retired",
-    scenario=_retire_beside_a_late_writer,
-    caught_by=frozenset(
-        {Invariant.ANSWERED, Invariant.EFFECT_ONCE, Invariant.VERSION_REACHED, Invariant.STATE_REBUILT}
-    ),
-    seed=25,
 )
