@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+FAULTS_ARGS ?=
 POSTGRES15 ?= /usr/lib/postgresql/15/bin
 UV ?= uv
 COMPILE := $(UV) pip compile --generate-hashes --universal --python-version 3.11 --no-header --no-emit-index-url \
@@ -13,10 +14,10 @@ COMPILE := $(UV) pip compile --generate-hashes --universal --python-version 3.11
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down test test15 lint format bench requirements
+.PHONY: help setup demo up down test test-faults test15 lint format bench requirements
 
 help:  ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed  ## Make the environment .venv; again only when what it is made from has changed
 
@@ -31,6 +32,9 @@ down: setup  ## Stop them
 
 test: lint  ## Hold the code against every rule, then run all tests (PYTEST_ARGS=… are pytest's options)
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+test-faults: setup  ## Run the long tier of the fault runs; says first how long (FAULTS_ARGS=--list shows all)
+	$(BIN)/python -m tests.faults $(FAULTS_ARGS)
 
 test15: setup  ## Run the tests of the database on PostgreSQL 15, where its programs are
 	SQUAD_STACK=embedded SQUAD_STACK_POSTGRES_BIN=$(POSTGRES15) $(BIN)/pytest $(PYTEST_ARGS) \

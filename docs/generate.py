@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from bench import readme
-from docs.parts import command_line, decisions, messages, planted_bugs, settings
+from docs.parts import command_line, decisions, faults, messages, planted_bugs, settings
 
 DOCS: Final = Path(__file__).parent
 
@@ -24,6 +24,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "verbs": command_line.render,
     "decisions": decisions.render,
     "planted bugs": planted_bugs.render,
+    "faults": faults.render,
     "benchmarks": readme.page,
 }
 """What is generated, by the name in the marks."""

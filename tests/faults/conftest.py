@@ -9,7 +9,6 @@ import pytest_asyncio
 
 from app.settings import Settings
 from tests.faults.actors import Nursery, open_nursery
-from tests.faults.results import write_results
 from tests.faults.scenario import Scenario, open_scenario
 
 Scenarios = Callable[..., AbstractAsyncContextManager[Scenario]]
@@ -26,8 +25,3 @@ async def nursery() -> AsyncIterator[Nursery]:
 def scenario(request: pytest.FixtureRequest, settings: Settings, nursery: Nursery) -> Scenarios:
     """Opens a scenario on a database and topics of its own: `async with scenario(seed=1) as run`."""
     return partial(open_scenario, settings, nursery, name=request.node.name)
-
-
-def pytest_sessionfinish() -> None:
-    """Write what the runs came to."""
-    write_results()

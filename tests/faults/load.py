@@ -33,6 +33,7 @@ class Producer:
         self._workload = workload
         self._planned: dict[int, Planned] = {}
         self._stopping = asyncio.Event()
+        self._last_words: int | None = None
         self.history = history
 
     async def register_users(self) -> None:
@@ -59,6 +60,7 @@ class Producer:
 
     async def send_one_each(self) -> None:
         """Send a command for every key, each of which must be applied, and wait until the broker has them."""
+        self._last_words = len(self.history.attempts)
         await self._send_all(self._workload.one_each())
 
     async def settle(self) -> None:
@@ -71,12 +73,15 @@ class Producer:
         await self._client.flush()
 
     def foreseen(self) -> list[Attempt]:
-        """Give the history, without what it expected after it lost track: commands may have arrived late, or twice."""
-        lost = next((each.number for each in self.history.attempts if each.status is not Status.OK), None)
-        for attempt in self.history.attempts if lost is not None else ():
-            if attempt.number >= (lost or 0):
-                attempt.expected = None
-        return self.history.attempts
+        """Give the history, without what it expected while it had lost track: commands may have come late, or twice.
+
+        What `send_one_each` sends does not depend on that.
+        """
+        attempts = self.history.attempts
+        lost = next((each.number for each in attempts if each.status is not Status.OK), len(attempts))
+        for attempt in attempts[lost : self._last_words]:
+            attempt.expected = None
+        return attempts
 
     async def _send_all(self, planned: Sequence[Planned]) -> None:
         for each in planned:

@@ -1,19 +1,9 @@
-"""What the runs of a session came to, written as JSON where the environment asks for it."""
+"""What the runs of a test came to, kept until whoever records them asks."""
 
-import json
-import os
-import platform
-import subprocess
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Final
+from dataclasses import dataclass
 
 from checker.faults import Invariant
-
-RESULTS: Final = "FAULTS_RESULTS"
-"""The variable that names the file."""
 
 _runs: list["Run"] = []
 
@@ -28,6 +18,7 @@ class Run:
         result: PASS, FAIL or UNKNOWN.
         faults: how many there were, by kind.
         broken: invariants that did not hold.
+        judged: names of the invariants that were looked at; all, if absent.
         commands: how many were sent, repeats included.
         seconds: how long it took.
     """
@@ -37,6 +28,7 @@ class Run:
     result: str
     faults: Mapping[str, int]
     broken: tuple[str, ...] = ()
+    judged: tuple[str, ...] = tuple(each.name for each in Invariant)
     commands: int = 0
     seconds: float = 0
 
@@ -46,18 +38,7 @@ def note_run(run: Run) -> None:
     _runs.append(run)
 
 
-def write_results() -> None:
-    """Write all runs to the file that the environment names, if it does."""
-    path = os.environ.get(RESULTS)
-    if path is None or not _runs:
-        return
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)  # noqa: S607
-    result = {
-        "commit": commit.stdout.strip(),
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": f"{os.cpu_count()} processors, {platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "invariants": [str(each) for each in Invariant],
-        "runs": [asdict(run) for run in _runs],
-    }
-    Path(path).write_text(json.dumps(result, indent=2) + "\n")
+def take_runs() -> list[Run]:
+    """Give the runs since this was asked last."""
+    taken, _runs[:] = list(_runs), []
+    return taken

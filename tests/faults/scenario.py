@@ -25,7 +25,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import Any, Final
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -99,6 +99,7 @@ class Scenario:
         self._excused: dict[Actor, str] = {}
         self._started = 0
         self._began = monotonic()
+        self._healed_at: float | None = None
 
     # Processes
 
@@ -283,6 +284,7 @@ class Scenario:
                 for producer in self.producers:
                     await producer.settle()
             await self.until(lambda seen: seen.is_drained, "drained after the faults", drain_seconds)
+            self._healed_at = time()
             for producer in self.producers:
                 await producer.send_one_each()
             await self.until(lambda seen: seen.is_drained, "the next command of every key is done", drain_seconds)
@@ -303,7 +305,9 @@ class Scenario:
         """Gather the evidence of a run at rest and judge it."""
         attempts = [attempt for producer in self.producers for attempt in producer.foreseen()]
         allowed = self.journal.breaks * self.settings.relay_page_max_rows
-        evidence = await gather(scene_of(self.settings), attempts, repeats_allowed=allowed)
+        evidence = await gather(
+            scene_of(self.settings), attempts, repeats_allowed=allowed, healed_at=self._healed_at, seed=self.seed
+        )
         (self.directory / "evidence.pickle").write_bytes(pickle.dumps(evidence))
         return judge(evidence)
 

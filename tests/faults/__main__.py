@@ -1,0 +1,33 @@
+"""`python -m tests.faults`: the long tier of the fault runs, its results, and the page that shows them."""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.recording import RESULTS, ROOT, Recorder
+
+
+def main() -> int:
+    """Run the tier, or a part of it, of which nothing is then written unless `--output` says where."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--only", help="names of tests, as pytest's -k takes them; default: all")
+    parser.add_argument("--output", type=Path, help=f"where the results go; default: {RESULTS}")
+    parser.add_argument("--list", action="store_true", help="say what there is and how long it takes, and run nothing")
+    arguments = parser.parse_args()
+    path = arguments.output or (RESULTS if arguments.only is None and not arguments.list else None)
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    options = ["-m", "long_faults", "-q", "-p", "no:cacheprovider", *(["-k", arguments.only] if arguments.only else [])]
+    code = pytest.main(
+        [*options, *(["--collect-only"] if arguments.list else [])], [Recorder(path=path, before=before)]
+    )
+    if path == RESULTS:
+        subprocess.run([sys.executable, "-m", "docs.generate"], check=True, cwd=ROOT)
+    return int(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""What pytest is told to do with the long tier: say how long it takes, tell each step, and keep the results."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final
+
+import psutil
+import pytest
+
+import stack
+from tests.faults.results import take_runs
+
+ROOT: Final = Path(__file__).parents[2]
+RESULTS: Final = ROOT / "bench" / "results" / "faults.json"
+
+UNKNOWN_SECONDS: Final = 30.0
+"""What a test takes of which nothing is known yet."""
+
+
+class Recorder:
+    """A plugin of pytest.
+
+    Args:
+        path: where the results go; nowhere, if absent.
+        before: the results of an earlier run, which say how long each test takes.
+    """
+
+    def __init__(self, *, path: Path | None, before: dict[str, Any]) -> None:
+        self._path = path
+        self._known = {each["test"]: each["seconds"] for each in before.get("tests", ())}
+        self._where = before.get("machine", "nowhere yet")
+        self._began = monotonic()
+        self._left: dict[str, float] = {}
+        self._total = 0
+        self._tests: list[dict[str, Any]] = []
+        self._seconds = 0.0
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Say how long it will take."""
+        self._left = {item.nodeid: self._known.get(item.nodeid, UNKNOWN_SECONDS) for item in session.items}
+        self._total = len(self._left)
+        unknown = len(self._left.keys() - self._known.keys())
+        minutes = sum(self._left.values()) / 60
+        print(  # noqa: T201 - for whoever waits
+            f"\n{self._total} tests, about {minutes:.0f} minutes: as long as they took on {self._where},"
+            f" {UNKNOWN_SECONDS:g} s for each of {unknown} of which that is not known",
+            flush=True,
+        )
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Tell that a test has ended, and keep what its runs came to."""
+        self._seconds += report.duration
+        if report.when != "teardown" and report.passed:
+            return
+        if report.when == "teardown" and report.nodeid not in self._left:
+            return
+        self._left.pop(report.nodeid, None)
+        runs = take_runs()
+        self._tests.append(
+            {
+                "test": report.nodeid,
+                "outcome": "passed" if report.when == "teardown" and report.passed else report.outcome,
+                "seconds": round(self._seconds, 1),
+                "runs": [asdict(run) for run in runs],
+            }
+        )
+        self._seconds = 0.0
+        print(  # noqa: T201 - for whoever waits
+            f"\n{monotonic() - self._began:.0f} s: {len(self._tests)} of {self._total} {self._tests[-1]['outcome']},"
+            f" about {sum(self._left.values()) / 60:.0f} minutes left: {report.nodeid}"
+            f" {', '.join(f'seed {run.seed} {run.result} {dict(run.faults)}' for run in runs)}",
+            flush=True,
+        )
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the results."""
+        if self._path is not None and self._tests:
+            self._path.write_text(json.dumps(self._describe(), indent=1) + "\n")
+            print(f"\nresults: {self._path}")  # noqa: T201 - for whoever waits
+
+    def _describe(self) -> dict[str, Any]:
+        commit = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],  # noqa: S607 - as everywhere
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
+        )
+        return {
+            "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "commit": commit.stdout.strip(),
+            "machine": f"{platform.machine()}, {psutil.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB",
+            "stack": stack.choose(os.environ).line.partition(";")[0],
+            "python": sys.version.split()[0],
+            "seconds": round(monotonic() - self._began),
+            "tests": self._tests,
+        }

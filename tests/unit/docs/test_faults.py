@@ -1,0 +1,69 @@
+"""The matrix of faults: every invariant has its column, and what was broken shows."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from checker.faults import Invariant
+from docs.parts import faults
+
+RUN = {
+    "name": "a run",
+    "seed": 1,
+    "result": "PASS",
+    "faults": {"relay killed": 20},
+    "broken": [],
+    "judged": [each.name for each in Invariant],
+    "commands": 1500,
+    "seconds": 20.0,
+}
+
+
+def _show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *runs: dict[str, object]) -> str:
+    results = {
+        "measured_at": "2026-05-04T12:00:00+00:00",
+        "commit": "0123456",
+        "machine": "two cores",
+        "stack": "a stack",
+        "python": "3.11",
+        "seconds": 120,
+        "tests": [{"test": "a test", "outcome": "passed", "seconds": 60.0, "runs": list(runs)}],
+    }
+    path = tmp_path / "faults.json"
+    path.write_text(json.dumps(results))
+    monkeypatch.setattr(faults, "RESULTS", path)
+    return faults.render()
+
+
+def test_every_invariant_is_in_one_column() -> None:
+    assert Counter(each for group in faults.GROUPS.values() for each in group) == Counter(Invariant)
+
+
+def test_what_held_is_shown_for_each_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = _show(tmp_path, monkeypatch, RUN, RUN)
+
+    assert "| relay killed | 40 | 2 |" + 8 * " held |" + " yes |" in shown
+    assert "3,000 commands" in shown
+
+
+def test_what_was_broken_and_what_is_unknown_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = {**RUN, "result": "FAIL", "broken": [Invariant.GAPLESS]}
+    unknown = {**RUN, "result": "UNKNOWN"}
+
+    shown = _show(tmp_path, monkeypatch, RUN, broken, unknown)
+
+    assert "held | **broken in 1** | held | held | **not in 1** |" in shown
+
+
+def test_what_was_not_judged_is_not_said_to_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = _show(tmp_path, monkeypatch, {**RUN, "judged": [Invariant.PUBLISHED.name]})
+
+    assert "| 1 | - | - | - | - | held | - | - | - | yes |" in shown
+
+
+def test_nothing_is_claimed_without_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults, "RESULTS", tmp_path / "none.json")
+
+    assert "has not been run yet" in faults.render()
