@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tests.faults.framing import Direction, Frame, Framing
-from tests.faults.rules import Cut, Deed, Hold, Hole, How, Message, Passed, Rule, in_words, part
+from tests.faults.rules import Action, Cut, Deed, Hold, Hole, How, Message, Passed, Rules, in_words, part
 
 _CHUNK_BYTES: Final = 65_536
 _LINGER_NOT: Final = struct.pack("ii", 1, 0)
@@ -54,9 +54,11 @@ class Proxy:
         """Where clients are to connect, on the loopback, while it listens."""
         self.delay_seconds = 0.0
         """By how much everything is late that passes, either way."""
-        self.rules: list[Rule] = []
+        self.rules: list[Rules] = []
         self.deeds: list[Deed] = []
         """What was done to messages, in order."""
+        self.on_deed: Callable[[Deed], None] = lambda _: None
+        """Called with each."""
         self.connections = 0
         """How many there were."""
         self.delayed = 0
@@ -80,7 +82,7 @@ class Proxy:
                 task.cancel()
             await asyncio.gather(*self._handlers, return_exceptions=True)
 
-    def add(self, *rules: Rule) -> None:
+    def add(self, *rules: Rules) -> None:
         """Have rules from now on; the earlier one of two wins."""
         self.rules.extend(rules)
 
@@ -143,22 +145,24 @@ class Proxy:
             link.messages += 1
             message = Message(connection=link.number, direction=direction, number=link.messages, kind=kind, raw=raw)
             rule = next((each for each in self.rules if each.takes(message)), None)
-            match rule.action if rule else None:
-                case None:
+            if rule is None:
+                self._write(link, message, "all")
+                continue
+            why = rule.why
+            match rule.action:
+                case Hold() as action:
+                    self._note(message, action, 0, why)
+                    await action.go_on.wait()
                     self._write(link, message, "all")
-                case Hold() as hold:
-                    self._note(message, "hold", 0)
-                    await hold.go_on.wait()
-                    self._write(link, message, "all")
-                case Cut() as cut:
-                    self._note(message, in_words(cut), self._write(link, message, cut.passed))
+                case Cut() as action:
+                    self._note(message, action, self._write(link, message, action.passed), why)
                     await _drain(writer)
-                    link.end(cut.how)
+                    link.end(action.how)
                     return
-                case Hole() as hole:
-                    passed = hole.passed if direction in hole.swallows else "all"
-                    self._note(message, in_words(hole), self._write(link, message, passed))
-                    link.swallows.update(hole.swallows)
+                case Hole() as action:
+                    passed = action.passed if direction in action.swallows else "all"
+                    self._note(message, action, self._write(link, message, passed), why)
+                    link.swallows.update(action.swallows)
         await _drain(writer)
 
     def _write(self, link: _Link, message: Message, passed: Passed) -> int:
@@ -169,19 +173,19 @@ class Proxy:
         link.to[message.direction].write(data)
         return len(data)
 
-    def _note(self, message: Message, action: str, passed_bytes: int) -> None:
-        self.deeds.append(
-            Deed(
-                action=action,
-                connection=message.connection,
-                direction=message.direction,
-                number=message.number,
-                kind=message.kind,
-                size_bytes=len(message.raw),
-                passed_bytes=passed_bytes,
-                at_seconds=asyncio.get_running_loop().time(),
-            )
+    def _note(self, message: Message, action: Action, passed_bytes: int, why: str) -> None:
+        deed = Deed(
+            action=in_words(action),
+            why=why,
+            connection=message.connection,
+            direction=message.direction,
+            number=message.number,
+            kind=message.kind,
+            size_bytes=len(message.raw),
+            passed_bytes=passed_bytes,
         )
+        self.deeds.append(deed)
+        self.on_deed(deed)
 
 
 def _end(writer: asyncio.StreamWriter, how: How) -> None:

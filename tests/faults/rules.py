@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Literal, assert_never
+from typing import Literal, Protocol, assert_never
 
 from tests.faults.framing import Direction
 
@@ -66,28 +66,48 @@ class Hold:
 Action = Cut | Hole | Hold
 
 
+class Rules(Protocol):
+    """Says what to do to which messages."""
+
+    why: str
+    """What is special about the message that was taken last."""
+    happened: asyncio.Event
+    """Set once everything has happened that it asks for."""
+
+    @property
+    def action(self) -> Action:
+        """What is done to it."""
+        ...
+
+    def takes(self, message: Message) -> bool:
+        """Tell whether something is done to a message; shown every one, unless an earlier rule has taken it."""
+        ...
+
+
 @dataclass(slots=True, kw_only=True)
 class Rule:
     """What to do to the first messages that fit.
 
     Args:
-        when: tells whether a message fits; it is shown every one, unless an earlier rule has taken it.
+        when: tells whether a message fits.
         action: what is done to it.
         times: to how many; then the rule is over.
+        why: for the evidence.
     """
 
     when: Callable[[Message], bool]
     action: Action
     times: int = 1
+    why: str = ""
     happened: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set with the first one."""
 
     def takes(self, message: Message) -> bool:
         """Tell whether the message is for this rule, and count it."""
         if not self.times or not self.when(message):
             return False
         self.times -= 1
-        self.happened.set()
+        if not self.times:
+            self.happened.set()
         return True
 
 
@@ -97,25 +117,25 @@ class Deed:
 
     Attributes:
         action: in words.
+        why: what the rule says of the message.
         connection, direction, number, kind: the message's.
         size_bytes: of the message.
         passed_bytes: how many of them were written to the other side.
-        at_seconds: by the event loop's clock.
     """
 
     action: str
+    why: str
     connection: int
     direction: Direction
     number: int
     kind: str
     size_bytes: int
     passed_bytes: int
-    at_seconds: float
 
     def __str__(self) -> str:
         return (
             f"{self.action} at message {self.number} of connection {self.connection}: {self.direction} {self.kind},"
-            f" {self.passed_bytes} of {self.size_bytes} bytes passed on"
+            f" {self.passed_bytes} of {self.size_bytes} bytes passed on{self.why and f' ({self.why})'}"
         )
 
 
