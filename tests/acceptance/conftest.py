@@ -99,14 +99,6 @@ class Process:
         """Forget what it printed."""
         self._printed.close()
 
-    def pause(self) -> None:
-        """Stop its clock."""
-        self._process.send_signal(signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        """Let it go on where it was."""
-        self._process.send_signal(signal.SIGCONT)
-
     def stop(self) -> tuple[int, str]:
         """Ask it to stop, and give its exit code and what it printed."""
         self._process.send_signal(signal.SIGTERM)

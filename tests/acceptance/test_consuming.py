@@ -103,29 +103,6 @@ async def _owners(database, number: int) -> bool:
     return owners[0][0] >= number
 
 
-@pytest.mark.real_kafka("groups of several consumers")
-async def test_paused_consumer_that_lost_its_partitions_is_fenced(service, database):
-    """A zombie wakes with a batch in its hands, after another went on: it drops what it has."""
-    users = [making.register_user() for _ in range(2000)]
-    with running(service, "consume") as zombie:
-        await send(service, users[:1000])
-        await eventually("it works", lambda: decided(database, 200))
-        zombie.pause()
-        await send(service, users[1000:])
-        with running(service, "consume") as heir:
-            await eventually("the heir applies everything", lambda: decided(database, 2000))
-            zombie.go_on()
-            more = [making.register_user() for _ in range(50)]
-            await send(service, more)
-            await eventually("both go on", lambda: decided(database, 2050))
-            assert heir.lives
-            assert zombie.lives
-            assert zombie.stop()[0] == 0
-            assert heir.stop()[0] == 0
-
-    await assert_one_effect_each(database, 2050)
-
-
 async def test_database_outage_keeps_the_place_in_the_group_and_loses_nothing(service, database, stack):
     name = make_url(service.database_url).database
     admin = create_async_engine(stack.database_url, isolation_level="AUTOCOMMIT")

@@ -144,7 +144,8 @@ class Proxy:
         for kind, raw in frames:
             link.messages += 1
             message = Message(connection=link.number, direction=direction, number=link.messages, kind=kind, raw=raw)
-            rule = next((each for each in self.rules if each.takes(message)), None)
+            swallowed = direction in link.swallows
+            rule = None if swallowed else next((each for each in self.rules if each.takes(message)), None)
             if rule is None:
                 self._write(link, message, "all")
                 continue

@@ -1,0 +1,130 @@
+"""Processes that stop, are replaced, and wake with what they had in their hands: it changes nothing any more."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from tests.acceptance.conftest import eventually
+from tests.faults.actors import Actor
+from tests.faults.conftest import Scenarios
+from tests.faults.going_on import PATIENCE_SECONDS, goes_on, how_far
+from tests.faults.rules import Hold, Rule, Rules
+from tests.faults.scenario import Scenario
+from tests.faults.spans import BATCH, PAGE, Moment, Moments
+from tests.faults.wires import Wire, wired
+
+SETTINGS = {"relay_page_max_rows": 10, "lanes": 1, "idle_in_transaction_timeout_seconds": 2.0}
+"""With one lane a consumer has one transaction; if it is stopped, its locks are free after those seconds."""
+
+LONG_IN_TRANSACTION = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND state = 'idle in transaction' AND state_change < clock_timestamp() - interval '0.5 s'"
+)
+
+
+@pytest.mark.real_kafka("groups of several consumers")
+async def test_stopped_consumers_and_relays_change_nothing_when_they_wake(scenario: Scenarios) -> None:
+    async with scenario(seed=31) as run:
+        run.settings = run.settings.model_copy(update=SETTINGS)
+        async with wired(run, "consumer") as consumer, wired(run, "relay") as relays:
+            await run_with_zombies(run, consumer, relays)
+
+
+async def run_with_zombies(run: Scenario, consumer: Wire, relays: Wire) -> None:
+    in_batch = Moment(statement="INSERT INTO outbox", direction="answer", kind="CommandComplete", action=Hold())
+    in_page = Moment(statement="position, topic, key", direction="answer", kind="CommandComplete", action=Hold())
+    batch, page = Moments(BATCH, [in_batch]), Moments(PAGE, [in_page])
+    consumer.postgres.add(batch)
+    relays.postgres.add(page)
+    zombie = await run.start("consumer-1", settings=consumer.settings)
+    await run.start("relay-1", settings=relays.settings)
+    await run.register_users()
+    await run.start("consumer-2")
+    await run.start("relay-2", settings=relays.settings)
+    async with run.load(rate=60), asyncio.TaskGroup() as tasks:
+        tasks.create_task(stop_consumer(run, zombie, batch))
+        tasks.create_task(stop_relays(run, relays, page))
+    await run.conclude()
+
+
+async def stop_consumer(run: Scenario, zombie: Actor, batch: Moments) -> None:
+    """First in the middle of a transaction, whose locks its heir needs; then anywhere."""
+    batch.is_armed = True
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await batch.happened.wait()
+    async with stopped(run, zombie, batch):
+        await eventually("it keeps its locks", lambda: is_long_in_transaction(run))
+        await goes_on(run, "consuming", after="a consumer was stopped in a transaction")
+        assert not await is_long_in_transaction(run)
+    await goes_on(run, "consuming", after="it woke")
+    await run.pause(0.2, 0.6)
+    async with stopped(run, zombie):
+        await goes_on(run, "consuming", after="a consumer was stopped")
+    await goes_on(run, "consuming", after="it woke")
+    assert zombie.lives
+
+
+async def is_long_in_transaction(run: Scenario) -> bool:
+    async with run.database.sessions() as session:
+        return bool(await session.scalar(LONG_IN_TRANSACTION))
+
+
+async def stop_relays(run: Scenario, relays: Wire, page: Moments) -> None:
+    """First with a page that it has read, then with one that is on its way to Kafka and arrives behind newer ones."""
+    page.is_armed = True
+    await stop_leader(run, page)
+    sending = Rule(
+        when=lambda message: (message.kind, message.direction) == ("Produce", "request"), action=Hold(), why="a page's"
+    )
+    relays.kafka[0].add(sending)
+    await stop_leader(run, sending)
+
+
+async def stop_leader(run: Scenario, rule: Rules) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await rule.happened.wait()
+    leader = await find_leader(run)
+    async with stopped(run, leader, rule):
+        await goes_on(run, "relaying", after="the leader was stopped")
+        assert await find_leader(run) is not leader
+        before, known = await how_far(run, "relaying"), leader.printed
+    await eventually("it notices", lambda: has_noticed(leader, known))
+    assert all(at >= before[shard] for shard, at in (await how_far(run, "relaying")).items())
+    await goes_on(run, "relaying", after="it woke")
+
+
+async def find_leader(run: Scenario) -> Actor:
+    holder = (await run.look()).leases["relay-0"]
+    [leader] = [actor for actor in run.actors if f":{actor.pid}:" in holder]
+    return leader
+
+
+async def has_noticed(leader: Actor, known: str) -> bool:
+    news = leader.printed[len(known) :]
+    return "relay follows" in news or "relay interrupted" in news
+
+
+@asynccontextmanager
+async def stopped(run: Scenario, actor: Actor, holding: Rules | None = None) -> AsyncIterator[None]:
+    """Stop a process in the block; it wakes with what was held for it."""
+    actor.send(signal.SIGSTOP)
+    await eventually("it stands still", lambda: stands_still(actor))
+    what = actor.role.name.partition("-")[0]
+    where = holding.why if holding else "anywhere"
+    run.journal.note(f"{what} stopped", breaks=int(actor.role.relays), process=actor.role.name, where=where)
+    yield
+    if holding is not None:
+        assert isinstance(holding.action, Hold)
+        holding.action.go_on.set()
+    actor.send(signal.SIGCONT)
+
+
+async def stands_still(actor: Actor) -> bool:
+    """Whether the kernel says so (proc(5), "state")."""
+    stat = Path(f"/proc/{actor.pid}/stat").read_text()  # noqa: ASYNC240 - of the kernel, not of a disk
+    return stat.rpartition(")")[2].split()[0] == "T"
