@@ -122,7 +122,7 @@ class OutboxRow:
 
 
 Rows = Mapping[str, Mapping[str, Any]]
-"""Rows of a domain table by id: the columns that events carry, and nothing else."""
+"""Rows of a domain table by id, or by key where events tell no id: the columns that events carry, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +134,8 @@ class State:
     members: Rows
     projects: Rows
     tasks: Rows
+    feedback: Rows
+    usage: Rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

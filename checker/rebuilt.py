@@ -18,6 +18,8 @@ class Rebuilt:
     members: Table = field(default_factory=dict)
     projects: Table = field(default_factory=dict)
     tasks: Table = field(default_factory=dict)
+    feedback: Table = field(default_factory=dict)
+    usage: Table = field(default_factory=dict)
 
 
 Retellings = Mapping[str, Callable[[Rebuilt, Data], None]]
@@ -27,3 +29,8 @@ Retellings = Mapping[str, Callable[[Rebuilt, Data], None]]
 def read_time(text: str) -> datetime:
     """Give a time of an event's data."""
     return datetime.fromisoformat(text)
+
+
+def usage_key(squad_id: str, metric: str, period: object) -> str:
+    """Give what a row of usage is called here, for events do not tell its id; `period` is the month's first day."""
+    return f"{squad_id} {metric} {period}"

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from checker.evidence import Identity, InboxRow, LetterRow, OutboxRow, Place, Rows, State, Tables
+from checker.rebuilt import usage_key
 from db.models import Base
 
 STATE_COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -16,6 +17,8 @@ STATE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "squad_members": ("squad_id", "user_id", "role", "created_at", "removed_at"),
     "projects": ("squad_id", "name", "status"),
     "tasks": ("squad_id", "project_id", "title", "priority", "status", "assignee_id", "completed_at"),
+    "feedback": ("squad_id", "task_id", "user_id", "rating", "created_at", "withdrawn_at"),
+    "usage_metrics": ("squad_id", "value", "limit_value"),
 }
 """What events carry of each table, so that it can be rebuilt from them."""
 
@@ -135,7 +138,15 @@ async def _read_state(connection: AsyncConnection) -> State:
         members=await rows("squad_members"),
         projects=await rows("projects"),
         tasks=await rows("tasks"),
+        feedback=await rows("feedback"),
+        usage=await _read_usage(connection),
     )
+
+
+async def _read_usage(connection: AsyncConnection) -> Rows:
+    columns = STATE_COLUMNS["usage_metrics"]
+    found = await _fetch(connection, "usage_metrics", ("metric", "period", *columns))
+    return {usage_key(row[2], row[0], row[1]): dict(zip(columns, row[2:], strict=True)) for row in found}
 
 
 async def _read_noted(connection: AsyncConnection, actions: Iterable[str]) -> set[int]:

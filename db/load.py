@@ -7,9 +7,9 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.driver import fetch_records
-from db.forms import MEMBERS, PROJECTS, SQUADS, TASKS, USERS, Form, Stored
+from db.forms import FEEDBACK, MEMBERS, PROJECTS, SQUADS, TASKS, USAGE, USERS, Form, Stored
 from domain.reads import Reads
-from domain.state import State
+from domain.state import State, Usage, UsageKey
 from domain.values import email_key
 
 
@@ -41,6 +41,20 @@ LOCK_SQUADS: Final = _lock_roots(SQUADS)
 SELECT_MEMBERS: Final = _select(MEMBERS)
 SELECT_PROJECTS: Final = _select(PROJECTS)
 SELECT_TASKS: Final = _select(TASKS)
+SELECT_FEEDBACK: Final = _select(FEEDBACK)
+# LIMIT 1 keeps each look-up an index scan, whatever the planner believes about the size of the arrays or the table.
+SELECT_USAGE: Final = text(
+    f"""
+    SELECT {USAGE.select_list("t")}
+    FROM unnest(CAST(:squads AS uuid[]), CAST(:metrics AS text[]), CAST(:periods AS date[]))
+        AS x(squad_id, metric, period)
+    CROSS JOIN LATERAL (
+        SELECT * FROM usage_metrics u
+        WHERE u.squad_id = x.squad_id AND u.metric = x.metric AND u.period = x.period
+        LIMIT 1
+    ) AS t
+    """
+)
 # LIMIT 1 keeps each look-up an index scan, and ends it at the first squad.
 SELECT_OWNERS: Final = text(
     """
@@ -75,6 +89,8 @@ async def load_state(session: AsyncSession, reads: Reads) -> State:
         members=await _selected(session, MEMBERS, SELECT_MEMBERS, reads.members),
         projects=await _selected(session, PROJECTS, SELECT_PROJECTS, reads.projects),
         tasks=await _selected(session, TASKS, SELECT_TASKS, reads.tasks),
+        feedback=await _selected(session, FEEDBACK, SELECT_FEEDBACK, reads.feedback),
+        usage=await _usage(session, reads.usage),
     )
 
 
@@ -98,6 +114,15 @@ async def _selected(
     if not ids:
         return {}
     return {row[0]: form.build(row) for row in await fetch_records(session, statement, {"ids": list(ids)})}
+
+
+async def _usage(session: AsyncSession, keys: Iterable[UsageKey]) -> dict[UsageKey, Usage]:
+    if not keys:
+        return {}
+    squads, metrics, periods = map(list, zip(*keys, strict=True))
+    asked = {"squads": squads, "metrics": metrics, "periods": periods}
+    found = [USAGE.build(row) for row in await fetch_records(session, SELECT_USAGE, asked)]
+    return {UsageKey(usage.squad_id, usage.metric, usage.period): usage for usage in found}
 
 
 async def _owners(session: AsyncSession, reads: Reads) -> set[str]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.forms import MEMBERS, PROJECTS, SQUADS, TASKS, USERS, Form
+from db.forms import FEEDBACK, MEMBERS, PROJECTS, SQUADS, TASKS, USAGE, USERS, Form
 from domain import state
 from domain.state import State
 
@@ -37,6 +37,8 @@ _IN_ORDER: Final[tuple[tuple[Form[Any], Callable[[State], Iterable[Any]], Callab
     (MEMBERS, lambda state: state.members.values(), _by_id),
     (PROJECTS, lambda state: state.projects.values(), _by_id),
     (TASKS, lambda state: state.tasks.values(), _by_id),
+    (FEEDBACK, lambda state: state.feedback.values(), _by_id),
+    (USAGE, lambda state: state.usage.values(), _by_id),
 )
 """The tables, parents first; where their objects stand in a `State`; in which order they are written."""
 

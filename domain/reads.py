@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from domain.values import MemberId, ProjectId, SquadId, TaskId, UserId
+from domain.state import UsageKey
+from domain.values import FeedbackId, MemberId, ProjectId, SquadId, TaskId, UserId
 
 
 @dataclass(slots=True)
@@ -19,11 +20,13 @@ class Reads:
     users: dict[UserId, bool] = field(default_factory=dict)
     squads: dict[SquadId, bool] = field(default_factory=dict)
     emails: set[str] = field(default_factory=set)
-    members: set[MemberId] = field(default_factory=set)
     emails_of: set[UserId] = field(default_factory=set)
     owners: set[UserId] = field(default_factory=set)
+    members: set[MemberId] = field(default_factory=set)
     projects: set[ProjectId] = field(default_factory=set)
     tasks: set[TaskId] = field(default_factory=set)
+    feedback: set[FeedbackId] = field(default_factory=set)
+    usage: set[UsageKey] = field(default_factory=set)
 
     def user_to_read(self, user_id: UserId) -> None:
         """The user is looked at, and must not change until the batch is committed."""

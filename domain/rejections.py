@@ -49,6 +49,11 @@ class Code(StrEnum):
     CANNOT_CANCEL_CANCELLED_TASK = "cannot-cancel-cancelled-task"
     CANNOT_REOPEN_PENDING_TASK = "cannot-reopen-pending-task"
     CANNOT_REOPEN_IN_PROGRESS_TASK = "cannot-reopen-in-progress-task"
+    FEEDBACK_EXISTS = "feedback-exists"
+    FEEDBACK_NOT_FOUND = "feedback-not-found"
+    CANNOT_WITHDRAW_WITHDRAWN_FEEDBACK = "cannot-withdraw-withdrawn-feedback"
+    USAGE_TOO_HIGH = "usage-too-high"
+    SAME_LIMIT = "same-limit"
     VERSION_MISMATCH = "version-mismatch"
     EXPIRED = "expired"
 
@@ -67,6 +72,7 @@ RETRYABLE: Final = frozenset(
         Code.PROJECT_ARCHIVED,
         Code.PROJECT_HAS_OPEN_TASKS,
         Code.TASK_NOT_FOUND,
+        Code.FEEDBACK_NOT_FOUND,
         Code.EXPIRED,
     }
 )

@@ -5,10 +5,12 @@ compares it with the fields to find what changed, so no handler has to say so.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
+from datetime import date, datetime
+from typing import NamedTuple, Protocol
 
 from domain.values import (
+    FeedbackId,
+    FeedbackStatus,
     Id,
     MemberId,
     PlanTier,
@@ -115,6 +117,52 @@ class Task:
 
 
 @dataclass(slots=True)
+class Feedback:
+    """A rating of a squad, or of one of its tasks."""
+
+    id: FeedbackId
+    squad_id: SquadId
+    task_id: TaskId | None
+    user_id: UserId | None
+    rating: int
+    comment: str | None
+    created_at: datetime
+    withdrawn_at: datetime | None = None
+    loaded: tuple[object, ...] | None = None
+
+    @property
+    def status(self) -> FeedbackStatus:
+        """Whether it counts."""
+        return FeedbackStatus.SUBMITTED if self.withdrawn_at is None else FeedbackStatus.WITHDRAWN
+
+
+class UsageKey(NamedTuple):
+    """What makes a row of usage the same one; `period` is the month's first day."""
+
+    squad_id: SquadId
+    metric: str
+    period: date
+
+
+@dataclass(slots=True)
+class Usage:
+    """How much of something a squad used in a month."""
+
+    id: Id
+    squad_id: SquadId
+    metric: str
+    period: date
+    value: int
+    limit_value: int | None
+    loaded: tuple[object, ...] | None = None
+
+    @property
+    def is_above(self) -> bool:
+        """Whether it is more than its limit."""
+        return self.limit_value is not None and self.value > self.limit_value
+
+
+@dataclass(slots=True)
 class State:
     """Everything loaded for a batch, and everything its handlers made so far.
 
@@ -126,6 +174,8 @@ class State:
     members: dict[MemberId, Member] = field(default_factory=dict)
     projects: dict[ProjectId, Project] = field(default_factory=dict)
     tasks: dict[TaskId, Task] = field(default_factory=dict)
+    feedback: dict[FeedbackId, Feedback] = field(default_factory=dict)
+    usage: dict[UsageKey, Usage] = field(default_factory=dict)
     emails: dict[str, UserId] = field(default_factory=dict)
     owners_elsewhere: set[UserId] = field(default_factory=set)
 

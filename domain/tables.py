@@ -9,7 +9,19 @@ from domain.answers import Decided
 from domain.commands import Command
 from domain.events import Event
 from domain.given import Given
-from domain.handlers import members, onboarding, profiles, progress, projects, registration, squads, tasks, user_life
+from domain.handlers import (
+    feedback,
+    members,
+    onboarding,
+    profiles,
+    progress,
+    projects,
+    registration,
+    squads,
+    tasks,
+    usage,
+    user_life,
+)
 from domain.reads import Reads
 from domain.state import State
 from domain.sweeps import Sweep, Swept
@@ -88,4 +100,8 @@ RULES: Final[Mapping[type[Command], Rule | SweepRule]] = {
     commands.CompleteProjectTasks: SweepRule(
         progress.read_for_complete_project_tasks, progress.sweep_project_tasks, progress.tell_project_tasks_completed
     ),
+    commands.SubmitFeedback: Rule(feedback.read_for_submit_feedback, feedback.submit_feedback),
+    commands.WithdrawFeedback: Rule(feedback.read_for_withdraw_feedback, feedback.withdraw_feedback),
+    commands.RecordUsage: Rule(usage.read_for_usage, usage.record_usage),
+    commands.SetUsageLimit: Rule(usage.read_for_usage, usage.set_usage_limit),
 }

@@ -1,4 +1,4 @@
-"""The state machines of users, projects and tasks: what a wish makes of each state, and why it cannot of the others."""
+"""The state machines of all things: what a wish makes of each state, and why it cannot of the others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
 from domain.rejections import Code, Rejected
-from domain.values import Id, ProjectStatus, TaskStatus, UserStatus
+from domain.values import FeedbackStatus, Id, ProjectStatus, TaskStatus, UserStatus
 
 Status = TypeVar("Status", bound=StrEnum)
 
@@ -90,4 +90,9 @@ REACTIVATE: Final = Transition(
     wish="reactivated",
     leads_to=UserStatus.ACTIVE,
     refusals={UserStatus.ACTIVE: Code.CANNOT_REACTIVATE_ACTIVE_USER},
+)
+WITHDRAW_FEEDBACK: Final = Transition(
+    wish="withdrawn",
+    leads_to=FeedbackStatus.WITHDRAWN,
+    refusals={FeedbackStatus.WITHDRAWN: Code.CANNOT_WITHDRAW_WITHDRAWN_FEEDBACK},
 )

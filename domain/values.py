@@ -8,10 +8,11 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
-from annotated_types import Len, Predicate
+from annotated_types import Ge, Le, Len, Predicate
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ SquadId = Id
 MemberId = Id
 ProjectId = Id
 TaskId = Id
+FeedbackId = Id
 
 Email = Annotated[str, Len(3, 320), Predicate(is_email), Shape(pattern=STORABLE.pattern, format="email"), PERSONAL]
 PersonName = Annotated[str, Len(1, 200), STORABLE, PERSONAL]
@@ -87,6 +89,22 @@ Name = Annotated[str, Len(1, 200), STORABLE]
 Description = Annotated[str, Len(0, 4000), STORABLE]
 Title = Annotated[str, Len(1, 200), STORABLE]
 Role = Annotated[str, Len(1, 50), Shape(pattern=f"^{_SLUG.pattern}$")]
+
+Comment = Annotated[str, Len(1, 4000), STORABLE, PERSONAL]
+Rating = Annotated[int, Ge(1), Le(5)]
+
+MAX_TOTAL: Final = 2**53 - 1
+"""Beyond it not every reader of JSON tells two numbers apart (RFC 8259, 6)."""
+
+Metric = Annotated[str, Len(1, 50), Shape(pattern=f"^{_SLUG.pattern}$")]
+Month = Annotated[str, Len(7, 7), Shape(pattern="^[1-9][0-9]{3}-(0[1-9]|1[0-2])$")]
+Amount = Annotated[int, Ge(1), Le(1_000_000_000)]
+Total = Annotated[int, Ge(0), Le(MAX_TOTAL)]
+
+
+def first_of(month: Month) -> date:
+    """Give the first day of a month, which is how the tables name it."""
+    return date.fromisoformat(f"{month}-01")
 
 
 class UserStatus(StrEnum):
@@ -129,6 +147,13 @@ class TaskStatus(StrEnum):
 
 OPEN: Final = frozenset({TaskStatus.PENDING, TaskStatus.IN_PROGRESS})
 """Tasks that are still to be done."""
+
+
+class FeedbackStatus(StrEnum):
+    """Whether feedback counts."""
+
+    SUBMITTED = "submitted"
+    WITHDRAWN = "withdrawn"
 
 
 class Priority(StrEnum):

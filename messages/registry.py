@@ -97,6 +97,10 @@ COMMANDS: Final[Mapping[str, MessageType]] = {
         _command("squad.cancel-task.v1", commands.CancelTask),
         _command("squad.reopen-task.v1", commands.ReopenTask),
         _command("squad.complete-project-tasks.v1", commands.CompleteProjectTasks),
+        _command("squad.submit-feedback.v1", commands.SubmitFeedback),
+        _command("squad.withdraw-feedback.v1", commands.WithdrawFeedback),
+        _command("squad.record-usage.v1", commands.RecordUsage),
+        _command("squad.set-usage-limit.v1", commands.SetUsageLimit),
     )
 }
 
@@ -135,6 +139,11 @@ EVENTS: Final[Mapping[type[Any], MessageType]] = {
         _event("squad.task-cancelled.v1", events.TaskCancelled),
         _event("squad.task-reopened.v1", events.TaskReopened),
         _event("squad.project-tasks-completed.v1", events.ProjectTasksCompleted),
+        _event("squad.feedback-submitted.v1", events.FeedbackSubmitted),
+        _event("squad.feedback-withdrawn.v1", events.FeedbackWithdrawn),
+        _event("squad.usage-recorded.v1", events.UsageRecorded),
+        _event("squad.usage-limit-set.v1", events.UsageLimitSet),
+        _event("squad.usage-limit-crossed.v1", events.UsageLimitCrossed),
     )
 }
 

@@ -23,7 +23,7 @@ from messages.codec import Limits
 from tests.making import TOPIC, FakeRecord, batch
 
 GROUP = "tests"
-STATE = ("users", "squads", "squad_members", "projects", "tasks")
+STATE = ("users", "squads", "squad_members", "projects", "tasks", "feedback", "usage_metrics")
 TOPICS = Topics(events="squad.events", outcomes="squad.outcomes", dead_letters="squad.dead-letters")
 
 

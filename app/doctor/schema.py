@@ -17,7 +17,18 @@ _HAS_REVISION: Final = text("SELECT to_regclass('alembic_version') IS NOT NULL")
 
 RIGHTS: Final[Mapping[str, Sequence[str]]] = {
     **dict.fromkeys(
-        ("users", "squads", "squad_members", "projects", "tasks", "checkpoints", "dead_letters", "outbox"),
+        (
+            "users",
+            "squads",
+            "squad_members",
+            "projects",
+            "tasks",
+            "feedback",
+            "usage_metrics",
+            "checkpoints",
+            "dead_letters",
+            "outbox",
+        ),
         ("SELECT", "INSERT", "UPDATE"),
     ),
     **dict.fromkeys(("inbox", "processes"), ("SELECT", "INSERT", "UPDATE", "DELETE")),

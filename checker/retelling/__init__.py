@@ -3,7 +3,7 @@
 from typing import Final
 
 from checker.rebuilt import Retellings
-from checker.retelling import members, projects, squads, tasks, users
+from checker.retelling import feedback, members, projects, squads, tasks, usage, users
 
 RETELL: Final[Retellings] = {
     **users.RETELL,
@@ -11,5 +11,7 @@ RETELL: Final[Retellings] = {
     **members.RETELL,
     **projects.RETELL,
     **tasks.RETELL,
+    **feedback.RETELL,
+    **usage.RETELL,
 }
 """By the event's CloudEvents type."""

@@ -156,6 +156,8 @@ def _plain_type(described: Mapping[str, Any], definitions: Mapping[str, Any]) ->
             return "object of text by name"
         case "string":
             return _text_type(described)
+        case "integer" if "maximum" in described:
+            return f"integer, {described['minimum']:,} to {described['maximum']:,}"
         case other:
             return str(other)
 
@@ -181,7 +183,8 @@ def _looking(pattern: str | None) -> str:
 def _length(described: Mapping[str, Any]) -> str:
     if "maxLength" not in described:
         return ""
-    return f", {described.get('minLength', 0)} to {described['maxLength']} characters"
+    least, most = described.get("minLength", 0), described["maxLength"]
+    return f", {most} characters" if least == most else f", {least} to {most} characters"
 
 
 def _linked(message: MessageType) -> str:

@@ -1,5 +1,6 @@
 """Every command there is: a closed union."""
 
+from domain.commands.feedback import SubmitFeedback, WithdrawFeedback
 from domain.commands.members import AddSquadMembers, ChangeMemberRole, RemoveMember, SeatUser, UnseatUser
 from domain.commands.onboarding import OnboardUser
 from domain.commands.projects import ArchiveProject, CreateProject, RenameProject, ReopenProject
@@ -16,6 +17,7 @@ from domain.commands.tasks import (
     ReopenTask,
     StartTask,
 )
+from domain.commands.usage import RecordUsage, SetUsageLimit
 from domain.commands.users import (
     ChangeEmail,
     ChangePlanTier,
@@ -64,6 +66,10 @@ Command = (
     | CancelTask
     | ReopenTask
     | CompleteProjectTasks
+    | SubmitFeedback
+    | WithdrawFeedback
+    | RecordUsage
+    | SetUsageLimit
 )
 
 __all__ = [
@@ -89,6 +95,7 @@ __all__ = [
     "NewTask",
     "OnboardUser",
     "ReactivateUser",
+    "RecordUsage",
     "RegisterUser",
     "RegisterUserIfAbsent",
     "RemoveMember",
@@ -99,8 +106,11 @@ __all__ = [
     "ReopenTask",
     "SeatUser",
     "SetPasswordHash",
+    "SetUsageLimit",
     "StartTask",
+    "SubmitFeedback",
     "TransferSquadOwnership",
     "UnseatUser",
     "VerifyEmail",
+    "WithdrawFeedback",
 ]

@@ -1,5 +1,6 @@
 """Every event there is: a closed union."""
 
+from domain.events.feedback import FeedbackSubmitted, FeedbackWithdrawn
 from domain.events.members import (
     MemberRemoved,
     MemberRoleChanged,
@@ -29,6 +30,7 @@ from domain.events.tasks import (
     TasksCreated,
     TaskStarted,
 )
+from domain.events.usage import UsageLimitCrossed, UsageLimitSet, UsageRecorded
 from domain.events.users import (
     EmailChanged,
     EmailVerified,
@@ -74,6 +76,11 @@ Event = (
     | TaskCancelled
     | TaskReopened
     | ProjectTasksCompleted
+    | FeedbackSubmitted
+    | FeedbackWithdrawn
+    | UsageRecorded
+    | UsageLimitSet
+    | UsageLimitCrossed
 )
 
 __all__ = [
@@ -82,6 +89,8 @@ __all__ = [
     "EmailChanged",
     "EmailVerified",
     "Event",
+    "FeedbackSubmitted",
+    "FeedbackWithdrawn",
     "MemberRemoved",
     "MemberRoleChanged",
     "NewMember",
@@ -106,6 +115,9 @@ __all__ = [
     "TaskReopened",
     "TaskStarted",
     "TasksCreated",
+    "UsageLimitCrossed",
+    "UsageLimitSet",
+    "UsageRecorded",
     "UserDeactivated",
     "UserDeleted",
     "UserReactivated",

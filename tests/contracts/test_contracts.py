@@ -81,6 +81,7 @@ def test_personal_fields_are_marked_and_no_event_has_one():
         "user.rename.v1.name",
         "user.verify-email.v1.email",
         "user.change-email.v1.email",
+        "squad.submit-feedback.v1.comment",
     }
 
 

@@ -154,7 +154,7 @@ async def read_case(database: Database, bootstrap_servers: str, topic: str, *, r
         outbox=rows,
         checkpoints={},
         versions={str(row.key): int(row.version) for row in roots},
-        state=State(users={}, squads={}, members={}, projects={}, tasks={}),
+        state=State(users={}, squads={}, members={}, projects={}, tasks={}, feedback={}, usage={}),
     )
     evidence = Evidence(
         history=(),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from messages.outcome import CommandOutcome, Outcome
-from tests.contracts.examples import members, projects, squads, tasks, users
+from tests.contracts.examples import feedback, members, projects, squads, tasks, usage, users
 from tests.contracts.examples.things import USER
 
 EXAMPLES: dict[str, Any] = {
@@ -12,6 +12,8 @@ EXAMPLES: dict[str, Any] = {
     **members.EXAMPLES,
     **projects.EXAMPLES,
     **tasks.EXAMPLES,
+    **feedback.EXAMPLES,
+    **usage.EXAMPLES,
     "squad.command-outcome.v1": CommandOutcome(
         source="/tests",
         id="1",

@@ -1,7 +1,7 @@
 """The statements of a batch stay index look-ups when the tables are large."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest_asyncio
 from sqlalchemy import TextClause, text
@@ -44,6 +44,14 @@ FILL = (
     """
     INSERT INTO tasks (id, squad_id, project_id, title, status, priority, created_at)
     SELECT gen_random_uuid(), squad_id, id, 'Task', 'pending', 'normal', now() FROM projects LIMIT :rows
+    """,
+    """
+    INSERT INTO usage_metrics (id, squad_id, metric, period, value)
+    SELECT gen_random_uuid(), id, 'tokens', '2026-05-01', 1 FROM squads LIMIT :rows / 4
+    """,
+    """
+    INSERT INTO feedback (id, squad_id, rating, created_at)
+    SELECT gen_random_uuid(), id, 5, now() FROM squads LIMIT :rows / 4
     """,
 )
 
@@ -113,6 +121,17 @@ async def test_parts_and_emails_are_loaded_by_index(large):
         assert_looks_up_by_index(nodes, f"pk_{table}")
     keys = [f"{number}@example.org" for number in range(1, 501)]
     assert_looks_up_by_index(await plan(large, load.SELECT_EMAIL_KEYS, keys=keys), "uq_users_email_key")
+
+
+async def test_usage_and_feedback_are_loaded_by_index(large):
+    squads = await some(large, "SELECT squad_id::text FROM usage_metrics")
+    asked = {"squads": squads, "metrics": ["tokens"] * 500, "periods": [date(2026, 5, 1)] * 500}
+    nodes = await plan(large, load.SELECT_USAGE, **asked)
+
+    assert_looks_up_by_index(nodes, "uq_usage_metrics_squad_id_metric_period")
+    assert nodes[0]["Actual Rows"] == 500
+    ids = await some(large, "SELECT id::text FROM feedback")
+    assert_looks_up_by_index(await plan(large, load.SELECT_FEEDBACK, ids=ids), "pk_feedback")
 
 
 async def test_owners_are_found_by_index_whatever_squads_are_left_out(large):

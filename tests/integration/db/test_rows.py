@@ -8,7 +8,7 @@ from db import forms
 from outbox import append
 from tests.making import NOON
 
-FORMS = (forms.USERS, forms.SQUADS, forms.MEMBERS, forms.PROJECTS, forms.TASKS)
+FORMS = (forms.USERS, forms.SQUADS, forms.MEMBERS, forms.PROJECTS, forms.TASKS, forms.FEEDBACK, forms.USAGE)
 ROW_TYPES = [form.rows for form in FORMS] + [inbox.ROWS, dead_letters.ROWS, append.ROWS]
 
 ATTRIBUTES = text(

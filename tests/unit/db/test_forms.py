@@ -10,7 +10,15 @@ from db import forms
 from db.models import Base
 from domain import state
 
-FORMS: list[forms.Form[Any]] = [forms.USERS, forms.SQUADS, forms.MEMBERS, forms.PROJECTS, forms.TASKS]
+FORMS: list[forms.Form[Any]] = [
+    forms.USERS,
+    forms.SQUADS,
+    forms.MEMBERS,
+    forms.PROJECTS,
+    forms.TASKS,
+    forms.FEEDBACK,
+    forms.USAGE,
+]
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.table.name)

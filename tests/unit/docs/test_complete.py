@@ -12,6 +12,7 @@ from app.cli import faults
 from app.settings import Settings, variable
 from consumers import dead_letters
 from consumers.dead_letters import Refused
+from db import forms
 from db.models import Base
 from docs.parts.command_line import verbs
 from domain.rejections import Code
@@ -231,6 +232,14 @@ def test_sql_of_the_documents_names_tables_and_columns_that_exist() -> None:
     assert blocks
     for block in blocks:
         assert {word for word in re.findall(r"\b[a-z_]+\b", block) if word not in known} == set(), block
+
+
+def test_consumers_are_granted_every_table_that_commands_write() -> None:
+    [granted] = re.findall(r"^GRANT SELECT, INSERT, UPDATE ON (.+?)\s+TO", page("operations.md"), re.M | re.S)
+
+    assert {form.table.name for form in vars(forms).values() if isinstance(form, forms.Form)} <= {
+        *re.findall(r"\w+", granted)
+    }
 
 
 @pytest.mark.parametrize(
