@@ -15,7 +15,7 @@ from consumers.permissions import Permissions
 from domain import commands
 from domain.commands import Command
 from domain.rejections import Code
-from domain.values import PlanTier, Priority
+from domain.values import MAX_TOTAL, PlanTier, Priority
 from messages.ids import CommandIds
 from messages.refusals import Reason
 from tests import making
@@ -28,6 +28,8 @@ FLOOR: Final = NOON - timedelta(days=3)
 PERMISSIONS: Final = Permissions(sources={SOURCE: ["*"], "/shop": ["user.*"]}, reply_topics=["shop.outcomes"])
 
 GROUND_PARTITION: Final = 99
+
+MONTH: Final = "2026-05"
 
 
 def numbered(number: int) -> str:
@@ -63,6 +65,8 @@ class Ground:
     free_seat: str = SEATS.new("member", 0)
     taken_seat: str = SEATS.new("member", 1)
     removed: str = SEATS.new("member", 2)
+    feedback: str = numbered(41)
+    withdrawn: str = numbered(42)
     missing: str = numbered(666)
     known: str = "known"
     """The id of a command that was decided."""
@@ -96,6 +100,10 @@ class Ground:
             commands.DisbandSquad(squad_id=self.disbanded),
             commands.SeatUser(squad_id=self.elsewhere, member_id=self.taken_seat, user_id=self.bob),
             commands.RemoveMember(squad_id=self.elsewhere, member_id=self.removed),
+            commands.SubmitFeedback(squad_id=self.elsewhere, feedback_id=self.feedback, rating=5),
+            commands.SubmitFeedback(squad_id=self.elsewhere, feedback_id=self.withdrawn, rating=1),
+            commands.WithdrawFeedback(squad_id=self.elsewhere, feedback_id=self.withdrawn),
+            commands.RecordUsage(squad_id=self.elsewhere, metric="tokens", month=MONTH),
             commands.VerifyEmail(user_id=self.ada, email="ada@example.org"),
             commands.DeactivateUser(user_id=self.inactive),
             commands.DeleteUser(user_id=self.erased),
@@ -112,6 +120,8 @@ class Ground:
         assert counts["applied"] == len(records) + 1
         async with bench.database.transaction() as session:
             await session.execute(text("UPDATE inbox_floor SET pruned_before = :floor"), {"floor": FLOOR})
+            # It would take millions of commands.
+            await session.execute(text("UPDATE usage_metrics SET value = :most"), {"most": MAX_TOTAL})
 
 
 GROUND: Final = Ground()
@@ -174,6 +184,10 @@ def _cancel(task_id: str) -> Command:
 
 def _reopen(task_id: str) -> Command:
     return commands.ReopenTask(squad_id=GROUND.elsewhere, project_id=GROUND.foreign_project, task_id=task_id)
+
+
+def _withdraw(feedback_id: str) -> Command:
+    return commands.WithdrawFeedback(squad_id=GROUND.elsewhere, feedback_id=feedback_id)
 
 
 USER: Final = making.register_user(numbered(700), "seven@example.org")
@@ -255,6 +269,20 @@ REJECTED: Final[Mapping[str, tuple[Code, Build]]] = {
     "e-mail verified": (
         Code.CANNOT_VERIFY_VERIFIED_EMAIL,
         _of(commands.VerifyEmail(user_id=GROUND.ada, email="ada@example.org")),
+    ),
+    "feedback there": (
+        Code.FEEDBACK_EXISTS,
+        _of(commands.SubmitFeedback(squad_id=GROUND.squad, feedback_id=GROUND.feedback, rating=5)),
+    ),
+    "no feedback": (Code.FEEDBACK_NOT_FOUND, _of(_withdraw(GROUND.missing))),
+    "feedback withdrawn already": (Code.CANNOT_WITHDRAW_WITHDRAWN_FEEDBACK, _of(_withdraw(GROUND.withdrawn))),
+    "usage beyond counting": (
+        Code.USAGE_TOO_HIGH,
+        _of(commands.RecordUsage(squad_id=GROUND.elsewhere, metric="tokens", month=MONTH)),
+    ),
+    "limit as it is": (
+        Code.SAME_LIMIT,
+        _of(commands.SetUsageLimit(squad_id=GROUND.elsewhere, metric="tokens", month=MONTH)),
     ),
     "squad of nobody": (Code.USER_NOT_FOUND, _of(making.create_squad(GROUND.missing, numbered(701)))),
     "transfer to nobody": (Code.USER_NOT_FOUND, _of(making.transfer(GROUND.elsewhere, GROUND.missing))),
@@ -435,12 +463,12 @@ def strewn_with_bad(good: Iterator[Command], number: int, *, seed: int) -> list[
     given: list[FakeRecord] = []
     for place in range(number):
         kind = chance.random()
-        if kind < 0.2:
+        if kind < 0.26:
             given.append(next(bad)(f"bad-{place}"))
-        elif kind < 0.25 and given:
+        elif kind < 0.31 and given:
             again = chance.choice(given)
             given.append(FakeRecord(key=again.key, value=again.value, headers=again.headers))
-        elif kind < 0.28 and given:
+        elif kind < 0.34 and given:
             given.append(record(USER, command_id=f"good-{chance.randrange(place)}"))
         else:
             given.append(record(next(good), command_id=f"good-{place}"))
