@@ -14,7 +14,7 @@ from consumers.records import Batch
 from consumers.results import Results, Topics
 from db.database import Database
 from db.load import load_state
-from db.sweep import carry_out
+from db.sweep import carry_out, is_concerned
 from db.write import write_state
 from domain.sweeps import Sweep
 
@@ -109,5 +109,6 @@ async def _end_segment(session: AsyncSession, decisions: Decisions, asking: Inco
     It has to see what was decided before it, and what is decided after it has to see what it changed. Roots stay locked
     from the start; inbox, outbox and checkpoints are written once, at the end of the batch.
     """
-    await write_state(session, decisions.state)
+    if is_concerned(sweep, decisions.state):
+        await write_state(session, decisions.state)
     decisions.tell(asking, await carry_out(session, sweep, decisions.state))

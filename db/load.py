@@ -1,6 +1,6 @@
 """Loading what a batch declared: one statement a kind, roots locked, users first, each kind in one sorted pass."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from sqlalchemy import TextClause, text
@@ -94,9 +94,16 @@ async def load_state(session: AsyncSession, reads: Reads) -> State:
     )
 
 
-async def load_tasks_again(session: AsyncSession, state: State) -> None:
-    """Replace the tasks of a state by what a sweep made of their rows; all of them are stored."""
-    state.tasks = await _selected(session, TASKS, SELECT_TASKS, state.tasks)
+async def load_tasks_again(session: AsyncSession, state: State, changed: Collection[str] | None) -> None:
+    """Replace the tasks of a state that a sweep changed by what it made of their rows; all of them are stored.
+
+    Args:
+        session: in the batch's transaction.
+        state: the batch's.
+        changed: ids of the rows that it changed; `None`: nobody knows, so all are loaded.
+    """
+    met = state.tasks.keys() if changed is None else state.tasks.keys() & changed
+    state.tasks |= await _selected(session, TASKS, SELECT_TASKS, met)
 
 
 async def _locked(

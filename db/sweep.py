@@ -7,8 +7,9 @@ from typing import Any, Final
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.forms import TASKS
 from db.load import load_tasks_again
-from domain.state import State
+from domain.state import State, Task
 from domain.sweeps import (
     MAX_IDS,
     CancelOpenTasksOfProject,
@@ -88,18 +89,48 @@ STATEMENTS: Final[Mapping[type[Sweep], TextClause]] = {
 }
 """What carries out which sweep; the parameters are its fields."""
 
+_ASSIGNEE: Final = [column.name for column in TASKS.columns].index("assignee_id")
+
+
+def is_concerned(sweep: Sweep, state: State) -> bool:
+    """Tell whether a sweep has to do with a task that the batch changed or made, and that is not written yet.
+
+    If not, what was decided so far need not be written before it: its rows are as the batch knows them.
+
+    Args:
+        sweep: what is to be changed or counted.
+        state: the batch's.
+    """
+    return any(_is_about(sweep, task) and TASKS.values(task) != task.loaded for task in state.tasks.values())
+
+
+def _is_about(sweep: Sweep, task: Task) -> bool:
+    match sweep:
+        case CompleteOpenTasks() | CancelOpenTasksOfProject() | CountOpenTasksOfProject():
+            return task.project_id == sweep.project_id
+        case CancelOpenTasksOfSquad() | CountOpenTasksOfSquad():
+            return task.squad_id == sweep.squad_id
+        case UnassignOpenTasks():
+            # Its row may name the member still, or not yet.
+            return sweep.member_id in {task.assignee_id, _stored_assignee(task)}
+
+
+def _stored_assignee(task: Task) -> object:
+    return None if task.loaded is None else task.loaded[_ASSIGNEE]
+
 
 async def carry_out(session: AsyncSession, sweep: Sweep, state: State) -> Swept:
     """Change or count the rows, and load again what of them the batch had loaded before.
 
     Args:
-        session: in the batch's transaction; the roots of what is changed are locked, and what was decided so far is
-            written.
+        session: in the batch's transaction; the roots of what is changed are locked, and what was decided of
+            it so far is written.
         sweep: what to change.
         state: the batch's; its tasks are replaced.
     """
     values: dict[str, Any] = asdict(sweep)
     count, ids = (await session.execute(STATEMENTS[type(sweep)], values)).one()
+    told = tuple(ids) if count <= MAX_IDS else None
     if count:
-        await load_tasks_again(session, state)
-    return Swept(count=count, ids=tuple(ids) if count <= MAX_IDS else None)
+        await load_tasks_again(session, state, told)
+    return Swept(count=count, ids=told)

@@ -3,7 +3,7 @@
 import random
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import text
 
 from db.sweep import STATEMENTS
-from domain.commands import Command
+from domain.commands import ArchiveProject, AssignTask, Command, DisbandSquad, RemoveMember, ReopenProject
 from domain.sweeps import MAX_IDS
+from messages.ids import CommandIds
 from tests import making
 from tests.applying import Bench, StatementCounter
 from tests.making import NOON, new_id, record
@@ -25,7 +26,22 @@ SWEEP_STATEMENTS = 6
 insert of projects."""
 
 
-def commands_around_sweeps(chance: random.Random, *, number: int, sweeps: int):
+Asking = Callable[[Any], Command]
+"""Makes a command about a task: its squad, its project, its own id, and a member of the squad."""
+
+SWEEPS: tuple[Asking, ...] = (
+    lambda task: making.complete_project_tasks(task[0], task[1]),
+    lambda task: ArchiveProject(squad_id=task[0], project_id=task[1]),
+    lambda task: ArchiveProject(squad_id=task[0], project_id=task[1], cancel_open_tasks=True),
+    lambda task: RemoveMember(squad_id=task[0], member_id=task[3]),
+    lambda task: DisbandSquad(squad_id=task[0]),
+    lambda task: DisbandSquad(squad_id=task[0], cancel_open_tasks=True),
+)
+
+
+def commands_around_sweeps(
+    chance: random.Random, *, number: int, sweeps: int, kinds_of_sweeps: Sequence[Asking] = SWEEPS[:1]
+):
     """Give commands on few tasks of few projects in any order, sweeps among them; many are refused, which is an answer.
 
     Returns:
@@ -33,19 +49,34 @@ def commands_around_sweeps(chance: random.Random, *, number: int, sweeps: int):
     """
     user = new_id()
     squads = [new_id() for _ in range(3)]
+    members = {
+        squad: [ids_of(1 + place).new("member", seat) for seat in range(2)] for place, squad in enumerate(squads)
+    }
     projects = [(squad, new_id()) for squad in squads for _ in range(2)]
     tasks = [(*chance.choice(projects), new_id()) for _ in range(max(10, number // 4))]
-    given = [making.register_user(user), *(making.create_squad(user, squad) for squad in squads)]
+    given = [making.register_user(user), *(making.create_squad(user, squad, roles=("a", "b")) for squad in squads)]
     given += [making.create_project(squad, project) for squad, project in projects]
-    kinds: tuple[Callable[[Any], Command], ...] = (
-        lambda task: making.create_task(*task),
+    kinds: tuple[Asking, ...] = (
+        lambda task: making.create_task(*task[:3]),
         lambda task: making.complete_task(task[0], task[2]),
         lambda task: making.transfer(task[0], user),
+        lambda task: AssignTask(squad_id=task[0], task_id=task[2], member_id=chance.choice([task[3], None])),
+        lambda task: ReopenProject(squad_id=task[0], project_id=task[1]),
     )
-    asked = [chance.choices(kinds, (5, 4, 1))[0](chance.choice(tasks)) for _ in range(number - sweeps)]
-    asked += [making.complete_project_tasks(*chance.choice(projects)) for _ in range(sweeps)]
+
+    def some_task() -> tuple[str, ...]:
+        task = chance.choice(tasks)
+        return *task, chance.choice(members[task[0]])
+
+    asked = [chance.choices(kinds, (5, 4, 1, 3, 1))[0](some_task()) for _ in range(number - sweeps)]
+    asked += [chance.choice(kinds_of_sweeps)(some_task()) for _ in range(sweeps)]
     chance.shuffle(asked)
     return given, asked
+
+
+def ids_of(number: int) -> CommandIds:
+    """Give the ids that follow from the command of this number, as `apply_both_ways` sends it."""
+    return CommandIds(making.SOURCE, str(number))
 
 
 async def apply_both_ways(bench: Bench, given, asked):
@@ -75,11 +106,27 @@ async def test_ten_sweeps_in_a_batch_of_500_do_what_they_do_one_by_one(bench):
 
 @pytest.mark.parametrize("seed", range(8))
 async def test_sweeps_among_commands_on_the_same_tasks_come_out_the_same_in_any_order(bench, seed):
-    given, asked = commands_around_sweeps(random.Random(100 + seed), number=30, sweeps=5)
+    given, asked = commands_around_sweeps(random.Random(100 + seed), number=40, sweeps=6, kinds_of_sweeps=SWEEPS)
 
     one_by_one, at_once = await apply_both_ways(bench, given, asked)
 
     assert at_once == one_by_one
+
+
+async def test_sweeps_of_tasks_that_the_batch_did_not_touch_cost_a_statement_each(bench):
+    user, squad, (project, other) = new_id(), new_id(), [new_id() for _ in range(2)]
+    await bench.apply(record(making.register_user(user)), record(making.create_squad(user, squad)))
+    await bench.apply(*(record(making.create_project(squad, each)) for each in (project, other)))
+
+    async def cost(sweeps: int) -> int:
+        asked: list[Command] = [making.create_task(squad, project) for _ in range(50)]
+        for place in range(sweeps):
+            asked.insert(place * 7, making.complete_project_tasks(squad, other))
+        with StatementCounter(bench.database) as counter:
+            await bench.apply(*map(record, asked))
+        return len(counter.statements)
+
+    assert await cost(6) == await cost(0) + 6
 
 
 async def test_a_sweep_sees_what_the_batch_decided_before_it_and_is_seen_by_what_comes_after(bench):
@@ -109,6 +156,23 @@ async def test_a_sweep_sees_what_the_batch_decided_before_it_and_is_seen_by_what
         "task_ids": [task],
     }
     assert event["sequence"] == 4
+
+
+async def test_a_task_that_a_member_just_lost_is_not_taken_from_whom_it_was_given_to(bench):
+    user, squad, project, task = (new_id() for _ in range(4))
+    one, other = (ids_of(1).new("member", seat) for seat in range(2))
+    made: list[Command] = [making.register_user(user), making.create_squad(user, squad, roles=("a", "b"))]
+    made += [making.create_project(squad, project), making.create_task(squad, project, task)]
+    made.append(AssignTask(squad_id=squad, task_id=task, member_id=one))
+    await bench.apply(*(record(each, command_id=str(number)) for number, each in enumerate(made)))
+
+    await bench.apply(
+        record(AssignTask(squad_id=squad, task_id=task, member_id=other)),
+        record(RemoveMember(squad_id=squad, member_id=one)),
+    )
+
+    assert (await bench.outbox())[-1]["data"]["unassigned_count"] == 0
+    assert await bench.rows("SELECT assignee_id::text FROM tasks") == [(other,)]
 
 
 async def test_nothing_to_complete_is_applied_without_an_event(bench):
