@@ -104,6 +104,8 @@ def _find_gaps(case: Case) -> Iterator[str]:
                 yield f"the first {begin} records of {topic.name}[{partition}] are deleted"
     if not evidence.commands.records:
         yield "no command was sent"
+    if case.tables.held:
+        yield f"{len(case.tables.held)} outbox rows are held: nobody knows whether they will be published"
     unknown = state.find_unknown_types(case)
     if unknown:
         yield f"the checker does not know the events {', '.join(sorted(unknown))}"

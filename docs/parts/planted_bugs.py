@@ -22,6 +22,11 @@ def render() -> str:
         ]
         parts += ["\n".join(together)]
     parts += ["What the names say:", "\n".join(names)]
+    others = [f"- `{each.name}`: {each}" for each in Invariant if not any(each in bug.caught_by for bug in BUGS)]
+    parts += [
+        "What the checker looks at besides is tried on runs made by hand (`tests/unit/checker/`):",
+        "\n".join(others),
+    ]
     parts += [
         "And these changes are harmless, for now:",
         "\n".join(f"- *{each.name}*: {each.why}." for each in HARMLESS),

@@ -21,6 +21,7 @@ BUGS: Final[tuple[PlantedBug, ...]] = (
     writing.POSITIONS_BEFORE_LOCKS,
     writing.SEQUENCE_CACHED,
     days.SEQUENCE_SET_BACK,
+    days.SEQUENCE_SET_BACK_FOR_GOOD,
     days.DETACHED_BEFORE_CHECK,
     relaying.POSITION_CURSOR,
     relaying.BOUND_INSIDE,

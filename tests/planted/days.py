@@ -55,6 +55,35 @@ SEQUENCE_SET_BACK = PlantedBug(
     seed=24,
 )
 
+
+async def _write_what_stays_while_the_day_changes(trial: Trial) -> None:
+    async with trial.database.sessions() as holder:
+        await holder.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+        jumping = asyncio.create_task(Partitions(database=trial.database).maintain_once())
+        await blocked_or_done(trial, jumping)
+        for _ in range(20):
+            trial.register()
+        await trial.drain()
+    await jumping
+
+
+SEQUENCE_SET_BACK_FOR_GOOD = PlantedBug(
+    name="`setval(greatest)`, beside many writers",
+    plant=_jump_to_the_greatest,
+    meets="while the sequence is looked after, twenty commands are applied",
+    scenario=_write_what_stays_while_the_day_changes,
+    caught_by=frozenset(
+        {
+            Invariant.AS_EXPECTED,
+            Invariant.DECIDED_ONCE,
+            Invariant.ANSWERED,
+            Invariant.CHECKPOINT_AT_END,
+            Invariant.GOES_ON,
+        }
+    ),
+    seed=27,
+)
+
 # Detach before check
 
 _OLD = datetime(2031, 3, 4, 0, 0, 1, tzinfo=UTC)

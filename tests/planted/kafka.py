@@ -138,11 +138,11 @@ async def _consume(trial: KafkaTrial, *, until_offset: int) -> None:
     )
     consumer = Consumer(source=source, processor=trial.consumer().processor, on_applied=lambda _: decided.set())
     running = asyncio.create_task(consumer.run())
-    query = "SELECT count(*) FROM checkpoints WHERE next_offset >= " + str(until_offset)
+    query = f"SELECT count(*) FROM checkpoints WHERE next_offset >= {until_offset}"
     async with asyncio.timeout(30):
         while not (await trial.rows(query))[0][0]:
-            decided.clear()
             await decided.wait()
+            decided.clear()
     consumer.stop()
     await running
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from checker.faults import Invariant
+from outbox import hold_requests
 from outbox.errors import LeaseLostError
 from outbox.lease import Lease
 from outbox.settling import NOTHING, Settled, Settler
@@ -74,12 +75,17 @@ async def _refuse_a_row(trial: Trial) -> None:
     await trial.drain()
     trial.publisher.refuse = lambda each: each.topic == TOPICS.events and project_id.encode() in (each.value or b"")
     await trial.publish()
+    trial.publisher.refuse = lambda _: False
+    for (position,) in await trial.rows("SELECT min(position) FROM held GROUP BY topic, key"):
+        async with trial.database.transaction() as session:
+            await hold_requests.request_release(session, position=position, reason="the limit is higher now")
+    await trial.publish()
 
 
 REFUSED_ROW_SKIPPED = PlantedBug(
     name="refused row skipped",
     plant=_leave_refused_rows_out,
-    meets="Kafka refuses an event for good, and others of its squad come after it",
+    meets="Kafka refuses an event, others of its squad come after it, and what is held for that is released later",
     scenario=_refuse_a_row,
     caught_by=frozenset({Invariant.PUBLISHED, Invariant.EFFECT_ONCE, Invariant.GAPLESS, Invariant.STATE_REBUILT}),
     seed=35,

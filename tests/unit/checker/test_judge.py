@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from checker.case import Case
 from checker.deciding import MAY_CHANGE_NOTHING
 from checker.evidence import LetterRow, Place
 from checker.faults import Invariant
 from checker.history import Status
 from checker.judge import Result, judge
+from checker.ordering import check_taken_in_order
 from checker.retelling import RETELL
 from domain import commands
 from domain.tables import RULES, SweepRule
@@ -20,6 +22,7 @@ from messages import ids
 from messages.registry import COMMAND_TYPES, EVENTS
 from tests.making import NOON, SOURCE
 from tests.unit.checker.small_run import (
+    ADA,
     BOB,
     COMMANDS,
     EVENTS_TOPIC,
@@ -424,6 +427,25 @@ def test_commands_of_a_key_in_two_partitions_have_no_order() -> None:
     assert judge(replace(evidence, tables=tables, commands=commands_topic)).result is Result.PASS
 
 
+def test_command_that_writes_another_stream_too_stands_where_its_own_key_puts_it() -> None:
+    run = make_small_run()
+    _take_out_of_order(run)
+    assert list(check_taken_in_order(Case(run.evidence())))
+
+    run.inbox[5] = replace(run.inbox[5], key=ADA)
+
+    assert not list(check_taken_in_order(Case(run.evidence())))
+
+
+def test_redriven_command_takes_effect_when_it_is_redriven() -> None:
+    run = make_small_run()
+    _take_out_of_order(run)
+
+    run.inbox[4] = replace(run.inbox[4], revision=2)
+
+    assert not list(check_taken_in_order(Case(run.evidence())))
+
+
 def test_verdict_tells_its_seed_and_examples() -> None:
     run = make_small_run()
     assert judge(run.evidence()).tell() == "PASS (seed 7)"
@@ -492,8 +514,10 @@ def test_rows_that_are_held_need_not_be_on_their_topic(topic: str) -> None:
     assert judge(run.evidence()).result is Result.FAIL
 
     run.held = positions
+    verdict = judge(run.evidence())
 
-    assert judge(run.evidence()).findings == ()
+    assert verdict.findings == ()
+    assert verdict.gaps == (f"{len(positions)} outbox rows are held: nobody knows whether they will be published",)
 
 
 def test_row_that_was_skipped_leaves_a_gap_that_is_known() -> None:
