@@ -1,5 +1,6 @@
 """The domain's tables as events tell them."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +12,10 @@ Table = dict[str, dict[str, Any]]
 
 @dataclass(slots=True)
 class Rebuilt:
-    """The tables as the events so far tell them; the fields are those of `checker.evidence.State`."""
+    """The tables as the events so far tell them; the fields are those of `checker.evidence.State`.
+
+    `tasks_of_squad` has the ids of the tasks once more: what changes many of a squad need not look at all others then.
+    """
 
     users: Table = field(default_factory=dict)
     squads: Table = field(default_factory=dict)
@@ -20,6 +24,7 @@ class Rebuilt:
     tasks: Table = field(default_factory=dict)
     feedback: Table = field(default_factory=dict)
     usage: Table = field(default_factory=dict)
+    tasks_of_squad: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
 Retellings = Mapping[str, Callable[[Rebuilt, Data], None]]

@@ -41,10 +41,9 @@ def _user_unseated(rebuilt: Rebuilt, data: Data) -> None:
 
 
 def _member_removed(rebuilt: Rebuilt, data: Data) -> None:
-    rebuilt.members[data["member_id"]]["removed_at"] = read_time(data["removed_at"])
-    for task_id in find_open(
-        rebuilt, "assignee_id", data["member_id"], data["unassigned_count"], data.get("unassigned_task_ids")
-    ):
+    member_id, count, told = data["member_id"], data["unassigned_count"], data.get("unassigned_task_ids")
+    rebuilt.members[member_id]["removed_at"] = read_time(data["removed_at"])
+    for task_id in find_open(rebuilt, data["squad_id"], "assignee_id", member_id, count=count, told=told):
         rebuilt.tasks[task_id]["assignee_id"] = None
 
 

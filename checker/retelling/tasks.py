@@ -8,19 +8,22 @@ from checker.rebuilt import Data, Rebuilt, Retellings, read_time
 OPEN: Final = frozenset({"pending", "in_progress"})
 
 
-def find_open(rebuilt: Rebuilt, column: str, value: str, count: int, told: Collection[str] | None) -> Collection[str]:
-    """Give the open tasks that have a value in a column.
+def find_open(
+    rebuilt: Rebuilt, squad_id: str, column: str, value: str, *, count: int, told: Collection[str] | None
+) -> Collection[str]:
+    """Give the open tasks of a squad that have a value in a column.
 
     Args:
         rebuilt: the tables so far.
-        column, value: of which tasks an event tells.
+        squad_id, column, value: of which tasks an event tells.
         count: how many of them it tells.
         told: their ids, where they were not too many.
 
     Raises:
         ValueError: the event tells of others.
     """
-    found = {task_id for task_id, task in rebuilt.tasks.items() if task[column] == value and task["status"] in OPEN}
+    tasks = ((task_id, rebuilt.tasks[task_id]) for task_id in rebuilt.tasks_of_squad[squad_id])
+    found = {task_id for task_id, task in tasks if task[column] == value and task["status"] in OPEN}
     if len(found) != count or found != set(found if told is None else told):
         raise ValueError(f"{count} open tasks of {value} were told, but {len(found)} are")
     return found
@@ -28,11 +31,13 @@ def find_open(rebuilt: Rebuilt, column: str, value: str, count: int, told: Colle
 
 def cancel_open(rebuilt: Rebuilt, data: Data, column: str) -> None:
     """Cancel the open tasks of the project or squad that an event names in `column`."""
-    for task_id in find_open(rebuilt, column, data[column], data["cancelled_count"], data.get("cancelled_task_ids")):
+    count, told = data["cancelled_count"], data.get("cancelled_task_ids")
+    for task_id in find_open(rebuilt, data["squad_id"], column, data[column], count=count, told=told):
         rebuilt.tasks[task_id]["status"] = "cancelled"
 
 
 def _add_task(rebuilt: Rebuilt, data: Data, task: Data) -> None:
+    rebuilt.tasks_of_squad[data["squad_id"]].append(task["task_id"])
     rebuilt.tasks[task["task_id"]] = {
         "squad_id": data["squad_id"],
         "project_id": data["project_id"],
@@ -79,7 +84,8 @@ def _task_reopened(rebuilt: Rebuilt, data: Data) -> None:
 
 def _project_tasks_completed(rebuilt: Rebuilt, data: Data) -> None:
     done = {"status": "completed", "completed_at": read_time(data["completed_at"])}
-    for task_id in find_open(rebuilt, "project_id", data["project_id"], data["count"], data.get("task_ids")):
+    squad_id, project_id, count, told = data["squad_id"], data["project_id"], data["count"], data.get("task_ids")
+    for task_id in find_open(rebuilt, squad_id, "project_id", project_id, count=count, told=told):
         rebuilt.tasks[task_id] |= done
 
 
