@@ -38,10 +38,15 @@ class FragilePublisher:
     sleep_seconds: float
     done: Counter[str]
     rows: int = 0
+    is_doomed: bool = False
 
     async def publish(self, records: Sequence[Record]) -> Sequence[Refused]:
         """Publish, or break."""
         self.rows = len(records)
+        if self.is_doomed:
+            # It was read ahead before the connection was killed, and its cursor cannot be stored.
+            self.is_doomed = False
+            self.cut("published without a connection")
         draw = self.chance.random()
         if draw < 0.02:
             self.done["broke before publishing"] += 1
@@ -172,8 +177,12 @@ class ContendingRelays:
             await asyncio.sleep(chance.uniform(0.5, 1.5))
             for publisher in self._publishers:
                 publisher.cut("connections killed")
+                publisher.is_doomed = True
             await execute(
                 self.administrator,
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
                 f" AND application_name = '{NAME}' AND pid <> pg_backend_pid()",
             )
+            for publisher in self._publishers:
+                publisher.cut("connections killed")
+                publisher.is_doomed = True

@@ -52,7 +52,7 @@ class UnrulyWriters:
     They pause anywhere, take their transaction id before or after the locks, burn positions before them, undo
     savepoints and whole transactions, and prepare transactions that keep their locks until somebody else ends them. One
     begins, sleeps for seconds and then adds to a key that all are busy with. One takes its position first, and commits
-    when later days' positions are published already, with a row more for that same key.
+    when later days' positions are published already, with a row more for that same key, once it may.
 
     Args:
         database: where they write; its pool has room for all of them.
@@ -74,6 +74,8 @@ class UnrulyWriters:
     done: Counter[str] = field(default_factory=Counter)
     may_begin: asyncio.Event = field(default_factory=asyncio.Event)
     late_is_in: asyncio.Event = field(default_factory=asyncio.Event)
+    late_is_ready: asyncio.Event = field(default_factory=asyncio.Event)
+    late_may_end: asyncio.Event = field(default_factory=asyncio.Event)
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -95,6 +97,7 @@ class UnrulyWriters:
         """Let each end after the transaction that it is in."""
         self._stopped.set()
         self.may_begin.set()
+        self.late_may_end.set()
 
     async def _write(self, chance: random.Random) -> None:
         await self.late_is_in.wait()
@@ -162,6 +165,10 @@ class UnrulyWriters:
                 self.late_is_in.set()
                 await self._wait_until_published(first_position(day))
                 await self._append(session, HOT, await self._lock(session, HOT), chance)
+                self.late_is_ready.set()
+                await self.late_may_end.wait()
+                # For whoever retires its day: that has begun then, and waits for it.
+                await asyncio.sleep(0.2)
                 await session.execute(text("COMMIT"))
                 self.done["late"] += 1
 

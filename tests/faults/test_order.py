@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from itertools import chain
 from time import monotonic
@@ -85,7 +85,8 @@ async def play(
         await change_days(database, clock, writers, seconds=seconds)
         writers.stop()
         await writing
-        await until_published(database)
+        with suppress(TimeoutError):
+            await until_published(database, seconds=30)
         relays.stop()
 
 
@@ -107,15 +108,16 @@ async def change_days(database: Database, clock: Clock, writers: UnrulyWriters, 
         for each in maintainers:
             group.create_task(each.run())
         began = monotonic()
-        while monotonic() < began + seconds or not writers.done["late"]:
+        while monotonic() < began + seconds or not writers.late_is_ready.is_set():
             await asyncio.sleep(0.5)
             clock.go_on()
             writers.done["days"] += 1
-            await retire(database, clock, writers)
+            await retire(database, clock, writers, lock_timeout_seconds=0.2)
         writers.may_begin.clear()
+        writers.late_may_end.set()
         while not writers.done["retired"]:
+            await retire(database, clock, writers, lock_timeout_seconds=2)
             await asyncio.sleep(0.05)
-            await retire(database, clock, writers)
         writers.may_begin.set()
         clock.go_on()
         await asyncio.sleep(0.5)
@@ -123,16 +125,16 @@ async def change_days(database: Database, clock: Clock, writers: UnrulyWriters, 
             each.stop()
 
 
-async def retire(database: Database, clock: Clock, writers: UnrulyWriters) -> None:
-    """Try to retire the first day, that of the late writer, once."""
-    if not writers.done["retired"]:
-        retention = Retention(database=database, keep_days=0, lock_timeout_seconds=0.2, now=clock)
-        obstacle = await retention.detach_once(FIRST_DAY.date())
-        writers.done[f"retired{'' if obstacle is None else f': no, {obstacle}'}"] += 1
+async def retire(database: Database, clock: Clock, writers: UnrulyWriters, *, lock_timeout_seconds: float) -> None:
+    """Try to retire the first day, that of the late writer."""
+    retention = Retention(database=database, keep_days=0, lock_timeout_seconds=lock_timeout_seconds, now=clock)
+    obstacle = await retention.detach_once(FIRST_DAY.date())
+    writers.done[f"retired{'' if obstacle is None else f': no, {obstacle}'}"] += 1
 
 
-async def until_published(database: Database) -> None:
-    async with own_connection(database) as connection:
+async def until_published(database: Database, *, seconds: float) -> None:
+    """Wait until nothing is left to publish, but not for ever: what is missing then, the checker tells."""
+    async with asyncio.timeout(seconds), own_connection(database) as connection:
         while (await fetch_status(connection))[0].backlog_rows:  # noqa: ASYNC110 - the table has no event
             await asyncio.sleep(0.05)
 

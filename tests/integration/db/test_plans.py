@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
 import pytest_asyncio
 from sqlalchemy import TextClause, text
 
@@ -10,64 +11,19 @@ from consumers import inbox, inbox_floor
 from consumers.inbox_floor import NO_FLOOR
 from db import load
 from db.database import Database
+from outbox.connection import own_connection
+from tests.filling import fill_state
 
-ROWS = 200_000
-
-FILL = (
-    """
-    INSERT INTO inbox (source, command_id, type, key, correlation_id, payload_hash, outcome, outcome_revision,
-                       outcome_final, outcome_body, event_ids, topic, partition, record_offset, ce_time, decided_at,
-                       recorded_at)
-    SELECT '/tests', gen_random_uuid()::text, 't', 'k', 'c', '', 'applied', 1, true, '', '{}', 'commands', 0, n,
-           sent_at, sent_at, sent_at
-    FROM generate_series(1, :rows) n, LATERAL (SELECT now() - n * interval '1 second' AS sent_at) s
-    """,
-    """
-    INSERT INTO dead_letters (id, topic, partition, record_offset, timestamp, header_names, header_values, source,
-                              command_id, reason, detail, state)
-    SELECT gen_random_uuid(), 'commands', 0, n, now(), '{}', '{}', '/tests', gen_random_uuid()::text, 'r', 'd', 'open'
-    FROM generate_series(1, :rows / 10) n
-    """,
-    """
-    INSERT INTO users (id, email, email_key, name, created_at, version)
-    SELECT gen_random_uuid(), n || '@example.org', n || '@example.org', 'User', now(), 1
-    FROM generate_series(1, :rows) n
-    """,
-    """
-    INSERT INTO squads (id, user_id, name, status, created_at, version)
-    SELECT gen_random_uuid(), id, 'Squad', 'active', now(), 1 FROM users LIMIT :rows
-    """,
-    """
-    INSERT INTO projects (id, squad_id, name, status, created_at)
-    SELECT gen_random_uuid(), id, 'Project', 'active', now() FROM squads LIMIT :rows
-    """,
-    """
-    INSERT INTO tasks (id, squad_id, project_id, title, status, priority, created_at)
-    SELECT gen_random_uuid(), squad_id, id, 'Task', 'pending', 'normal', now() FROM projects LIMIT :rows
-    """,
-    """
-    INSERT INTO usage_metrics (id, squad_id, metric, period, value)
-    SELECT gen_random_uuid(), id, 'tokens', '2026-05-01', 1 FROM squads LIMIT :rows / 4
-    """,
-    """
-    INSERT INTO feedback (id, squad_id, rating, created_at)
-    SELECT gen_random_uuid(), id, 5, now() FROM squads LIMIT :rows / 4
-    """,
-)
+ROWS = [100_000, pytest.param(1_000_000, marks=[pytest.mark.long_faults, pytest.mark.timeout(600)])]
+"""In each table that a batch loads from."""
 
 
-@pytest_asyncio.fixture(scope="module")
-async def large(module_database_url: str):
-    """A database with 200,000 rows in each table that a batch loads from."""
-    database = Database(url=module_database_url)
-    async with database.transaction() as session:
-        # Every foreign key fits as it is made; checking a million of them takes longer than the rows.
-        await session.execute(text("SET LOCAL session_replication_role = replica"))
-        for statement in FILL:
-            await session.execute(text(statement), {"rows": ROWS})
-    async with database.engine.connect() as connection:
-        await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await connection.execute(text("VACUUM ANALYZE"))
+@pytest_asyncio.fixture(scope="module", params=ROWS)
+async def large(module_database_url: str, request: pytest.FixtureRequest):
+    database = Database(url=module_database_url, statement_timeout_seconds=600)
+    async with own_connection(database) as connection:
+        await connection.execute(text("TRUNCATE inbox, dead_letters, users CASCADE"))
+        await fill_state(connection, rows=request.param)
     yield database
     await database.close()
 
