@@ -106,5 +106,8 @@ def _is_transient_by_class(error: BaseException) -> bool:
             return True
         if isinstance(cause, asyncpg_errors.InterfaceError) and "clos" in str(cause):
             return True
+        # The server's last words came while a statement began: the driver has no better error for that.
+        if isinstance(cause, asyncpg_errors.InternalClientError) and "cannot switch to state" in str(cause):
+            return True
         cause = cause.__cause__ or (cause.orig if isinstance(cause, DBAPIError) else None)
     return False

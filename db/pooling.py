@@ -9,7 +9,7 @@ that free a stopped process's locks are set at the beginning of each transaction
 from collections.abc import Mapping
 from typing import Any, Final
 
-from asyncpg import InterfaceError, PostgresError
+from asyncpg import InterfaceError, InternalClientError, PostgresError
 from sqlalchemy import Connection, bindparam, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -72,7 +72,7 @@ def refuse_poolers(engine: AsyncEngine, kept: Mapping[str, str] | None = None) -
                 f"DO $$ BEGIN IF {condition} THEN"
                 f" RAISE EXCEPTION USING ERRCODE = '{_STATE}', MESSAGE = 'pooled'; END IF; END $$"
             )
-        except (PostgresError, InterfaceError) as error:
+        except (PostgresError, InterfaceError, InternalClientError) as error:
             driver.terminate()
             if getattr(error, "sqlstate", None) == _STATE:
                 raise PoolerError(said) from None

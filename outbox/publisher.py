@@ -297,9 +297,15 @@ async def _give_up(producer: AIOKafkaProducer) -> None:
     sender = producer._sender.sender_task
     if sender is not None:
         sender.cancel()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
-            await producer.client.close()
+    await _disconnect(producer)
     while sender is not None and not sender.done():
         sender.cancel()
         await asyncio.wait([sender], timeout=0.1)
+    # Until it was done it may have connected again.
+    await _disconnect(producer)
+
+
+async def _disconnect(producer: AIOKafkaProducer) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
+            await producer.client.close()

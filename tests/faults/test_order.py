@@ -30,10 +30,10 @@ FIRST_DAY = datetime(2031, 3, 4, 0, 0, 1, tzinfo=UTC)
 
 SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.long_faults) for seed in range(2, 42))]
 HAPPENED = {
-    "committed": 50,
+    "committed": 20,
     "rolled back": 1,
-    "savepoint: rollback to": 10,
-    "savepoint: release": 10,
+    "savepoint: rollback to": 5,
+    "savepoint: release": 5,
     "prepared: commit": 1,
     "late": 1,
     "slept": 1,

@@ -39,18 +39,21 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.write(said)
 
 
+def error_message(state: str, message: str) -> bytes:
+    """Give a fatal error as PostgreSQL sends it (its documentation, 54.8)."""
+    fields = b"".join(field.encode() + b"\0" for field in ("SFATAL", f"C{state}", f"M{message}"))
+    return b"E" + struct.pack(">i", 5 + len(fields)) + fields + b"\0"
+
+
 @asynccontextmanager
 async def refusing(state: str, message: str) -> AsyncIterator[str]:
-    """Give the address of a server that answers as PostgreSQL does while it starts (its documentation, 54.8)."""
-    fields = b"".join(
-        letter + text.encode() + b"\0" for letter, text in ((b"S", "FATAL"), (b"C", state), (b"M", message))
-    )
+    """Give the address of a server that answers as PostgreSQL does while it starts."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while (said := await reader.read(65536)) == struct.pack(">ii", 8, 80877103):
             writer.write(b"N")
         if said:
-            writer.write(b"E" + struct.pack(">i", 5 + len(fields)) + fields + b"\0")
+            writer.write(error_message(state, message))
         writer.close()
 
     async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:

@@ -83,6 +83,7 @@ def test_invalidated_connection_counts_first():
         asyncpg_errors.InvalidCachedStatementError("cached statement plan is invalid"),
         asyncpg_errors.OutdatedSchemaCacheError("outdated"),
         asyncpg_errors.InterfaceError("connection is closed"),
+        asyncpg_errors.InternalClientError("cannot switch to state 15; another operation (2) is in progress"),
         NotSupportedError("SELECT", {}, asyncpg_errors.InvalidCachedStatementError("stale")),
         OperationalError("SELECT", {}, ConnectionResetError()),
         UnreachableError("database is not accepting connections"),
