@@ -30,6 +30,8 @@ class Database:
         connection_check_interval_seconds: how often the server looks, during a statement, whether its client is gone.
         answer_spare_seconds: how much longer than a statement may take its answer is waited for; then the connection is
             given up.
+        random_page_cost: what the planner takes a random read to cost, beside a sequential one; PostgreSQL's own 4
+            is that of a disk that turns, and makes it read whole tables where an index would do.
         tls: how it is spoken to.
         pooled: whether the address is a PgBouncer's in transaction mode (`db.pooling`). If not, a connection through a
             pooler is refused: it would not have the timeouts, and hide a crash of the server.
@@ -50,6 +52,7 @@ class Database:
         tcp_user_timeout_seconds: float = 30,
         connection_check_interval_seconds: float = 5,
         answer_spare_seconds: float = 5,
+        random_page_cost: float = 1.1,
         tls: DatabaseTls | None = None,
         pooled: bool = False,
         proxy_trusted: bool = False,
@@ -69,6 +72,7 @@ class Database:
         }
         self._server_settings = {name: str(round(seconds * 1000)) for name, seconds in milliseconds.items()}
         self._server_settings["application_name"] = application_name
+        self._server_settings["random_page_cost"] = str(random_page_cost)
         self._tcp_user_timeout_seconds = tcp_user_timeout_seconds
         self._answer_seconds = statement_timeout_seconds + answer_spare_seconds
         self.answer_spare_seconds = answer_spare_seconds

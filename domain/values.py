@@ -53,6 +53,7 @@ SECRET: Final = Secret()
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -64,6 +65,11 @@ def is_id(text: str) -> bool:
 def is_email(text: str) -> bool:
     """Tell whether `text` has the shape of an address: one `@` with something on both sides and no white space."""
     return _EMAIL.fullmatch(text) is not None
+
+
+def is_storable(text: str) -> bool:
+    """Tell whether a text can be stored at all: it has no NUL, and no half of a pair that stands for one character."""
+    return _UNSTORABLE.search(text) is None
 
 
 def email_key(email: str) -> str:

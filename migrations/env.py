@@ -10,6 +10,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import SchemaItem
 
 from db.models import Base
+from db.models.base import COLLATED
 
 LOCK = 7_215_901_411
 """Any number, the same for every migration run: the second run waits, then finds nothing to do."""
@@ -19,7 +20,12 @@ LOOK_AGAIN_SECONDS = 0.1
 
 
 def is_ours(item: SchemaItem, name: str | None, type_: str, reflected: bool, compare_to: SchemaItem | None) -> bool:  # noqa: FBT001 - Alembic's signature
-    """Leave the outbox's daily partitions out of comparisons; maintenance makes and drops them."""
+    """Leave the outbox's daily partitions out of comparisons; maintenance makes and drops them.
+
+    Of an index that says so, only whether it is there is compared: what is read back of an expression has no collation.
+    """
+    if type_ == "index" and compare_to is not None and item.info.get(COLLATED):
+        return False
     return not (type_ == "table" and reflected and compare_to is None and (name or "").startswith("outbox_d"))
 
 

@@ -67,6 +67,13 @@ class DatabaseOptions(BaseModel):
     connection_check_interval_seconds: Annotated[
         PositiveFloat, Field(description="How often PostgreSQL looks, during a statement, whether its client is gone.")
     ] = 5
+    random_page_cost: Annotated[
+        PositiveFloat,
+        Field(
+            description="What PostgreSQL's planner takes a random read to cost, beside a sequential one; more makes it"
+            " read whole tables. Through a pooler it is the server's own."
+        ),
+    ] = 1.1
     answer_spare_seconds: Annotated[
         PositiveFloat,
         Field(description="How much longer than a statement may take we wait for its answer; then we connect anew."),

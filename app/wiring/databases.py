@@ -38,6 +38,7 @@ def build_database(settings: Settings, *, pool_size: int | None = None, direct: 
         tcp_user_timeout_seconds=settings.tcp_user_timeout_seconds,
         connection_check_interval_seconds=settings.connection_check_interval_seconds,
         answer_spare_seconds=settings.answer_spare_seconds,
+        random_page_cost=settings.random_page_cost,
     )
 
 

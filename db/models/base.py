@@ -17,6 +17,9 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
+COLLATED = "collated"
+"""Marks an index of an expression with a collation: that is not read back, so migrations cannot compare it."""
+
 
 class Base(DeclarativeBase):
     """The declarative base of all tables."""

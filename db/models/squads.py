@@ -29,8 +29,11 @@ class Squad(Base):
 
     owner: Mapped["User"] = relationship(back_populates="squads", viewonly=True)
     members: Mapped[list["SquadMember"]] = relationship(
-        viewonly=True, order_by="(SquadMember.created_at, SquadMember.id)"
+        primaryjoin="and_(Squad.id == SquadMember.squad_id, SquadMember.removed_at.is_(None))",
+        viewonly=True,
+        order_by="(SquadMember.created_at, SquadMember.id)",
     )
+    """Those who were not removed."""
     projects: Mapped[list["Project"]] = relationship(viewonly=True, order_by="(Project.created_at, Project.id)")
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from db.models.base import Base, Key, Moment
+from db.models.base import COLLATED, Base, Key, Moment
 
 if TYPE_CHECKING:
     from db.models.squads import Squad
@@ -17,7 +17,23 @@ class User(Base):
     __tablename__ = "users"
     __table_args__ = (
         Index("uq_users_email_key", "email_key", unique=True),
-        Index("ix_users_created_at", "created_at", "id"),
+        # With what users are chosen by, so that those who are not wanted are passed by without looking at their rows.
+        Index(
+            "ix_users_known",
+            "created_at",
+            "id",
+            postgresql_include=["is_active", "email_verified", "plan_tier"],
+            postgresql_where=text("erased_at IS NULL"),
+        ),
+        # Compared by code points, so that one index serves both the order and the search for a beginning.
+        Index(
+            "ix_users_name",
+            text('lower(name) COLLATE "C"'),
+            "id",
+            postgresql_include=["name", "is_active", "email_verified", "plan_tier"],
+            postgresql_where=text("erased_at IS NULL"),
+            info={COLLATED: True},
+        ),
     )
 
     id: Mapped[Key]

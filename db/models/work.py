@@ -28,8 +28,9 @@ class Task(Base):
     __tablename__ = "tasks"
     __table_args__ = (
         Index("ix_tasks_squad_id_status", "squad_id", "status"),
-        Index("ix_tasks_project_id_status", "project_id", "status", "priority", "created_at"),
-        Index("ix_tasks_status_priority", "status", "priority", "created_at"),
+        Index("ix_tasks_project_id_status_created_at", "project_id", "status", "created_at"),
+        # Of all projects only what is pending is listed; a task that was done leaves nothing here.
+        Index("ix_tasks_pending", "priority", "created_at", postgresql_where=text("status = 'pending'")),
         Index("ix_tasks_assigned", "assignee_id", "status", postgresql_where=text("assignee_id IS NOT NULL")),
     )
 
@@ -50,7 +51,8 @@ class Feedback(Base):
     __tablename__ = "feedback"
     __table_args__ = (
         CheckConstraint("rating BETWEEN 1 AND 5", name="rating_from_one_to_five"),
-        Index("ix_feedback_squad_id", "squad_id"),
+        # With what averages are made of, so that they are made of the index alone.
+        Index("ix_feedback_squad_id_rating", "squad_id", postgresql_include=["rating", "withdrawn_at"]),
         Index("ix_feedback_task_id", "task_id"),
         Index("ix_feedback_user_id", "user_id"),
     )
