@@ -41,7 +41,7 @@ FILL: Final = (
            md5('project' || project)::uuid, 'Task',
            CASE WHEN n % 25 = 1 THEN 'pending' WHEN n % 40 = 2 THEN 'in_progress' WHEN n % 50 = 3 THEN 'cancelled'
                 ELSE 'completed' END,
-           CASE WHEN n % 7 = 0 THEN 'high' WHEN n % 91 = 0 THEN 'urgent' ELSE 'normal' END,
+           CASE WHEN n % 7 = 0 THEN 'high' WHEN n % 97 = 0 THEN 'urgent' ELSE 'normal' END,
            CASE WHEN n % 2 = 0 THEN md5('member' || n % (:tasks / 20) + 1)::uuid END, now() - n * interval '1 second'
     FROM generate_series(1, :tasks) n,
          LATERAL (SELECT CASE WHEN n % 10 = 5 THEN 1 ELSE n % (:tasks / 50) + 1 END AS project) p
