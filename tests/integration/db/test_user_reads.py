@@ -79,7 +79,7 @@ async def test_users_are_found_by_id_and_by_email_in_any_case(database, async_db
     assert await get_user_by_email(async_db, "ada\ud800@example.org") is None
 
 
-FILTERS = (
+FILTERS: tuple[tuple[UserFilter, set[str]], ...] = (
     (EVERYBODY, {ADA, ADAM, BERTHA, SATIE, ZOE, STRANGE}),
     (UserFilter(is_active=True, email_verified=True), {ADA, SATIE, ZOE}),
     (UserFilter(is_active=False), {BERTHA, STRANGE}),
