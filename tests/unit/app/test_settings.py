@@ -120,6 +120,7 @@ def test_every_setting_has_a_meaning_and_every_limit_its_unit():
         "_factor",
         "_ahead",
         "_days",
+        "_cost",
     )
     for name, field in Settings.model_fields.items():
         assert field.description, name
