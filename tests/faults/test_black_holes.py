@@ -21,7 +21,7 @@ IMPATIENT = {
     "database_connect_timeout_seconds": 1.0,
     "backoff_most_seconds": 0.2,
     "relay_request_timeout_seconds": 1.0,
-    "relay_batch_timeout_seconds": 2.0,
+    "relay_batch_timeout_seconds": 1.5,
     # With one lane, a batch that hangs is all there is: whatever goes on does so because it is free again.
     "lanes": 1,
 }
@@ -85,9 +85,11 @@ async def swallow_relay(run: Scenario, relay: Wire, standby: Actor) -> None:
 
 
 def swallow_produce(direction: Direction) -> Rule:
+    """Also what the client tries again by itself, so that the whole batch is unknown."""
     return Rule(
         when=lambda message: (message.kind, message.direction) == ("Produce", direction),
         action=Hole(swallows=[direction]),
+        times=2,
     )
 
 
