@@ -53,6 +53,7 @@ SEQUENCE_SET_BACK = PlantedBug(
     scenario=_write_while_the_day_changes,
     caught_by=frozenset({Invariant.GAPLESS}),
     seed=24,
+    needs="a database of its own",
 )
 
 
@@ -82,6 +83,7 @@ SEQUENCE_SET_BACK_FOR_GOOD = PlantedBug(
         }
     ),
     seed=27,
+    needs="a database of its own",
 )
 
 # Detach before check
@@ -130,4 +132,5 @@ DETACHED_BEFORE_CHECK = PlantedBug(
         {Invariant.ANSWERED, Invariant.EFFECT_ONCE, Invariant.VERSION_REACHED, Invariant.STATE_REBUILT}
     ),
     seed=25,
+    needs="a database of its own",
 )

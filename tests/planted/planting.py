@@ -8,7 +8,7 @@ from checker.faults import Invariant
 from tests.planted.trial import Trial
 
 Step = Callable[[Trial], Awaitable[None]]
-Needs = Literal["nothing", "Kafka", "a PostgreSQL of its own"]
+Needs = Literal["nothing", "a database of its own", "Kafka", "a PostgreSQL of its own"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,4 +153,5 @@ SEQUENCE_CACHED = PlantedBug(
     scenario=_write_in_turns,
     caught_by=frozenset({Invariant.GAPLESS}),
     seed=23,
+    needs="a database of its own",
 )
