@@ -1,8 +1,10 @@
 """Users who leave, come back and are erased, through the processor."""
 
 import asyncio
-from collections import Counter
 
+import pytest
+
+from consumers import checkpoints
 from domain import commands
 from tests import making
 from tests.applying import Bench
@@ -46,27 +48,37 @@ async def test_owner_is_not_deleted_whatever_of_their_squads_the_batch_has_loade
     assert told == [None, None, *["user-owns-squads"] * 3, None, "user-not-found"]
 
 
-async def test_nobody_is_given_a_squad_while_being_deleted(database):
-    """A deletion and a transfer to the same user, again and again: one of them is refused."""
-    benches, owner = [Bench(database) for _ in range(2)], new_id()
-    squads, users = [new_id() for _ in range(10)], [new_id() for _ in range(10)]
-    await benches[0].apply(
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+@pytest.mark.parametrize("first", ["transfer", "delete"])
+async def test_nobody_is_given_a_squad_while_being_deleted(database, monkeypatch, first):
+    """Two consumers: the second comes to the user before the first commits, waits, and sees what it did."""
+    bench, rival, owner, ada, squad = Bench(database), Bench(database), *(new_id() for _ in range(3))
+    await bench.apply(
         record(making.register_user(owner)),
-        *(record(making.register_user(user)) for user in users),
-        *(record(making.create_squad(owner, squad)) for squad in squads),
+        record(making.register_user(ada)),
+        record(making.create_squad(owner, squad)),
     )
+    asked = [record(making.transfer(squad, ada)), record(commands.DeleteUser(user_id=ada))]
+    if first == "delete":
+        asked.reverse()
+    real, decided, goes_on = checkpoints.advance, asyncio.Event(), asyncio.Event()
 
-    async def transfer() -> None:
-        for squad, user in zip(squads, users, strict=True):
-            await benches[0].apply(record(making.transfer(squad, user)))
+    async def advance_later(session, group, places):
+        await real(session, group, places)
+        if {place.number for place in places} == {0}:
+            decided.set()
+            await goes_on.wait()
 
-    async def delete() -> None:
-        for user in users:
-            await benches[1].apply(record(commands.DeleteUser(user_id=user)), partition=1)
+    monkeypatch.setattr(checkpoints, "advance", advance_later)
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        group.create_task(bench.apply(asked[0]))
+        await decided.wait()
+        group.create_task(rival.apply(asked[1], partition=1))
+        while (await bench.rows(WAITING))[0][0] == 0:  # noqa: ASYNC110 - the server's state
+            await asyncio.sleep(0.005)
+        goes_on.set()
 
-    await asyncio.gather(transfer(), delete())
-
-    erased = "SELECT count(*) FROM squads s JOIN users u ON u.id = s.user_id WHERE u.erased_at IS NOT NULL"
-    assert await benches[0].rows(erased) == [(0,)]
-    told = Counter(each["outcome"] for each in (await benches[0].outcomes())[-20:])
-    assert told == Counter({"applied": 10, "rejected": 10})
+    told = [(each["outcome"], each["code"]) for each in (await bench.outcomes())[-2:]]
+    assert told == [("applied", None), ("rejected", "user-owns-squads" if first == "transfer" else "user-not-found")]
