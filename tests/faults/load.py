@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from time import time
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from app import broker
 from app.demo.sending import Sender
@@ -14,6 +14,19 @@ from app.settings import Settings
 from checker.history import Attempt, History, Status
 
 RETRY_SECONDS: Final = 0.2
+
+
+class Sends(Protocol):
+    """What a scenario asks of whoever sends commands to it."""
+
+    history: History
+
+    async def register_users(self) -> None: ...
+    async def send_at(self, rate: float) -> None: ...
+    def stop(self) -> None: ...
+    async def settle(self) -> None: ...
+    async def send_one_each(self) -> None: ...
+    def foreseen(self) -> list[Attempt]: ...
 
 
 class Producer:
@@ -57,6 +70,10 @@ class Producer:
     def stop(self) -> None:
         """Let `send_at` end with the command it is at."""
         self._stopping.set()
+
+    async def know_partitions(self) -> None:
+        """Ask which partitions there are now, instead of after minutes."""
+        await self._client.client.force_metadata_update()
 
     async def send_one_each(self) -> None:
         """Send a command for every key, each of which must be applied, and wait until the broker has them."""

@@ -41,7 +41,7 @@ from db.database import Database
 from tests.acceptance.conftest import environment
 from tests.faults.actors import Actor, Nursery, Role
 from tests.faults.journal import Journal
-from tests.faults.load import Producer, open_producer
+from tests.faults.load import Sends, open_producer
 from tests.faults.progress import UNREADABLE, Progress, look
 from tests.faults.results import Run, note_run
 
@@ -91,7 +91,7 @@ class Scenario:
         self.directory = directory
         self.database = database
         self.journal = Journal(directory / "journal.jsonl")
-        self.producers: list[Producer] = []
+        self.producers: list[Sends] = []
         self.actors: list[Actor] = []
         self.verdict: Verdict | None = None
         self._nursery = nursery
