@@ -65,7 +65,7 @@ class Instance:
         return self.ready and self.is_here and all(map(processes.is_alive, self.processes.values()))
 
     def pid_of(self, role: str) -> int | None:
-        """The pid of the server in this role ("postgres", "kafka") while it lives."""
+        """The pid of the server in this role ("postgres", "kafka", of several "kafka-2" too) while it lives."""
         identity = self.processes.get(role)
         return identity.pid if identity is not None and processes.is_alive(identity) else None
 
@@ -106,7 +106,8 @@ class Instance:
             StackError: a command of `cleanup` fails; the instance stays on record, so that it can be tried again.
         """
         self.end_process("postgres", politely=signal.SIGQUIT)
-        self.end_process("kafka", politely=None)
+        for role in self.processes.keys() - {"postgres"}:
+            self.end_process(role, politely=None)
         for command in self.cleanup:
             _run_cleanup(command)
         # Out of sight at once: to others a name is taken or free, never half removed.

@@ -1,4 +1,4 @@
-"""One Kafka broker (KRaft, broker and controller in one process) from jars."""
+"""A Kafka broker (KRaft, broker and controller in one process) from jars: the only one, or one of a cluster."""
 
 import base64
 import signal
@@ -26,31 +26,36 @@ class KafkaServer:
 
     Args:
         instance: where it lives, with the ports "kafka" and "kafka_controller" and its options `kafka_heap_mib`,
-            `kafka_properties` and `benchmark`.
+            `kafka_properties`, `benchmark` and `brokers`.
         java: absolute path of the Java launcher.
         jars: directory of the broker's jars.
         environment: the broker's whole environment.
+        number: which broker of its cluster, from 1; the first's role is "kafka", the second's "kafka-2".
     """
 
-    def __init__(self, *, instance: Instance, java: Path, jars: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, *, instance: Instance, java: Path, jars: Path, environment: Mapping[str, str], number: int = 1
+    ) -> None:
+        self.number = number
+        self.role = role_of(number)
         self._instance = instance
         self._java = java
         self._jars = jars
         self._environment = environment
-        self._directory = instance.directory / "kafka"
-        self._properties_path = instance.directory / "kafka.properties"
-        self._port = instance.ports["kafka"]
-        self.log_path = instance.directory / "kafka.log"
+        self._directory = instance.directory / self.role
+        self._properties_path = instance.directory / f"{self.role}.properties"
+        self.port = instance.ports[self.role]
+        self.log_path = instance.directory / f"{self.role}.log"
 
     @property
     def bootstrap_servers(self) -> str:
         """Its address as "host:port"."""
-        return f"{LOOPBACK}:{self._port}"
+        return f"{LOOPBACK}:{self.port}"
 
     @property
     def pid(self) -> int | None:
         """The broker's pid while it lives."""
-        return self._instance.pid_of("kafka")
+        return self._instance.pid_of(self.role)
 
     def start(self, *, is_cancelled: Callable[[], bool] = lambda: False) -> None:
         """Starts it on the data it has, or on new data, and returns when it answers.
@@ -74,9 +79,9 @@ class KafkaServer:
             )
         except OSError as error:
             raise self._failure(f"Kafka cannot be run ({error})") from error
-        self._instance.record_process("kafka", identity)
+        self._instance.record_process(self.role, identity)
         ready = wait_until(
-            lambda: answers_metadata(self._port),
+            lambda: answers_metadata(self.port),
             is_hopeless=lambda: is_cancelled() or not processes.is_alive(identity),
             timeout_seconds=_READY_TIMEOUT_SECONDS,
         )
@@ -85,11 +90,11 @@ class KafkaServer:
 
     def stop(self) -> None:
         """Asks it to end in order (it flushes its log) and waits until it is gone."""
-        self._instance.end_process("kafka", politely=signal.SIGTERM)
+        self._instance.end_process(self.role, politely=signal.SIGTERM)
 
     def kill(self) -> None:
         """Ends it as a power cut would (SIGKILL)."""
-        self._instance.end_process("kafka", politely=None)
+        self._instance.end_process(self.role, politely=None)
 
     def _java_command(self) -> list[str]:
         heap_mib = self._instance.options["kafka_heap_mib"]
@@ -100,7 +105,9 @@ class KafkaServer:
         return [str(self._java), f"-Xmx{heap_mib}m", "-XX:+UseSerialGC", *tier, log4j, "-cp", f"{self._jars}/*"]
 
     def _format(self) -> None:
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # The same for all brokers of the instance, and another one for an instance of the same name later.
+        cluster = uuid.uuid5(uuid.NAMESPACE_OID, f"{self._instance.directory} {self._instance.owner}")
+        cluster_id = base64.urlsafe_b64encode(cluster.bytes).decode().rstrip("=")
         # With "=", because an id may begin with a hyphen.
         command = [*self._java_command(), "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}"]
         with self.log_path.open("ab") as log:
@@ -125,26 +132,53 @@ class KafkaServer:
 
     def _render_properties(self) -> str:
         listener = f"PLAINTEXT://{self.bootstrap_servers}"
-        controller = f"{LOOPBACK}:{self._instance.ports['kafka_controller']}"
+        brokers = self._instance.options.get("brokers", 1)
+        controllers = {
+            number: f"{LOOPBACK}:{self._instance.ports[controller_of(number)]}" for number in range(1, brokers + 1)
+        }
+        controller = controllers[self.number]
         properties = {
             "process.roles": "broker,controller",
-            "node.id": "1",
-            "controller.quorum.voters": f"1@{controller}",
+            "node.id": str(self.number),
+            "controller.quorum.voters": ",".join(f"{number}@{address}" for number, address in controllers.items()),
             "listeners": f"{listener},CONTROLLER://{controller}",
             "advertised.listeners": listener,
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "inter.broker.listener.name": "PLAINTEXT",
             "controller.listener.names": "CONTROLLER",
             "log.dirs": str(self._directory),
-            **_SINGLE_NODE_PROPERTIES,
+            **_PROPERTIES,
+            **_copies(min(3, brokers)),
         }
         given = self._instance.options["kafka_properties"]
         properties |= {key: value.replace(OURS, properties.get(key, "")) for key, value in given.items()}
         return "".join(f"{key}={_escape(value)}\n" for key, value in properties.items())
 
 
-def answers_metadata(port: int) -> bool:
-    """Whether a broker on this port of the loopback names at least one broker that can be used.
+def role_of(number: int) -> str:
+    """What the n-th broker of an instance is called in its records, ports and files."""
+    return "kafka" if number == 1 else f"kafka-{number}"
+
+
+def controller_of(number: int) -> str:
+    """What the port of its controller is called."""
+    return role_of(number).replace("kafka", "kafka_controller")
+
+
+def _copies(count: int) -> Mapping[str, str]:
+    """How often the broker's own topics are kept; all but one copy must be in step."""
+    in_step = str(max(1, count - 1))
+    return {
+        "offsets.topic.replication.factor": str(count),
+        "transaction.state.log.replication.factor": str(count),
+        "transaction.state.log.min.isr": in_step,
+        "share.coordinator.state.topic.replication.factor": str(count),
+        "share.coordinator.state.topic.min.isr": in_step,
+    }
+
+
+def answers_metadata(port: int, *, least_brokers: int = 1) -> bool:
+    """Whether a broker on this port of the loopback names so many brokers that can be used.
 
     An open port is not enough: the broker listens before the controller lets it take part. The request is Metadata
     version 0 for all topics; its answer begins with the brokers. (Kafka protocol guide, "Metadata API (Key: 3)".)
@@ -157,7 +191,7 @@ def answers_metadata(port: int) -> bool:
             answer = connection.makefile("rb").read(12)
     except OSError:
         return False
-    return len(answer) == 12 and struct.unpack(">iii", answer)[2] > 0
+    return len(answer) == 12 and struct.unpack(">iii", answer)[2] >= least_brokers
 
 
 def _escape(value: str) -> str:
@@ -165,13 +199,8 @@ def _escape(value: str) -> str:
     return value.replace("\\", "\\\\").replace("\n", "\\n")
 
 
-_SINGLE_NODE_PROPERTIES: Mapping[str, str] = {
-    "offsets.topic.replication.factor": "1",
-    "transaction.state.log.replication.factor": "1",
-    "transaction.state.log.min.isr": "1",
-    "share.coordinator.state.topic.replication.factor": "1",
-    "share.coordinator.state.topic.min.isr": "1",
-    # 50 partitions each are for clusters; on one node they only make the first group and transaction slow.
+_PROPERTIES: Mapping[str, str] = {
+    # 50 partitions each are for large clusters; here they only make the first group and transaction slow.
     "offsets.topic.num.partitions": "4",
     "transaction.state.log.num.partitions": "4",
     "share.coordinator.state.topic.num.partitions": "4",

@@ -12,14 +12,13 @@ from stack.claiming import claim
 from stack.errors import StackError
 from stack.instances import Instance
 from stack.jars import ensure_jars
-from stack.kafka import KafkaServer
+from stack.kafka import KafkaServer, controller_of, role_of
+from stack.kafka_cluster import KafkaCluster
 from stack.local_stack import Broker, LocalOptions, LocalStack
 from stack.locks import hold_lock
 from stack.mock_kafka import MockKafka
 from stack.places import cache_directory, unprivileged_account
 from stack.postgres import PostgresServer, find_programs
-
-_PORTS = ("postgres", "kafka", "kafka_controller")
 
 LocalKind = Literal["local", "embedded"]
 
@@ -73,7 +72,9 @@ def start_local(
         with hold_lock(cache, "instances"):
             for swept in instances.sweep(cache):
                 progress(f"ended {swept}, whose owner is gone")
-            instance = claim(cache, directory, kind=kind, keep=keep, options=asdict(options), ports=_PORTS)
+            instance = claim(
+                cache, directory, kind=kind, keep=keep, options=asdict(options), ports=_ports(options.brokers)
+            )
         # Ready before it was started: a kept one of before, and not ours to end.
         owned = not keep and not instance.ready
         stack = _assemble(instance, tools, description=f"{chosen}; instance {name}", owned=owned)
@@ -101,6 +102,11 @@ def find_local(*, name: str, environment: Mapping[str, str]) -> LocalStack | Non
     return _assemble(instance, tools, description=f"{instance.kind} stack: instance {name}", owned=False)
 
 
+def _ports(brokers: int) -> list[str]:
+    numbers = range(1, brokers + 1)
+    return ["postgres", *map(role_of, numbers), *map(controller_of, numbers)]
+
+
 def _find_tools(cache: Path, environment: Mapping[str, str], kind: str, progress: Callable[[str], None]) -> _Tools:
     return _Tools(
         postgres_programs=find_programs(cache, environment),
@@ -119,12 +125,17 @@ def _find_java(cache: Path, environment: Mapping[str, str], progress: Callable[[
 def _assemble(instance: Instance, tools: _Tools, *, description: str, owned: bool) -> LocalStack:
     kafka: Broker = MockKafka(instance=instance)
     if tools.java is not None:
-        kafka = KafkaServer(
-            instance=instance,
-            java=tools.java.launcher,
-            jars=tools.java.jars,
-            environment=tools.java.environment,
-        )
+        brokers = [
+            KafkaServer(
+                instance=instance,
+                java=tools.java.launcher,
+                jars=tools.java.jars,
+                environment=tools.java.environment,
+                number=number,
+            )
+            for number in range(1, instance.options.get("brokers", 1) + 1)
+        ]
+        kafka = brokers[0] if len(brokers) == 1 else KafkaCluster(brokers)
     postgres = PostgresServer(instance=instance, programs=tools.postgres_programs, account=unprivileged_account())
     return LocalStack(instance=instance, postgres=postgres, kafka=kafka, description=description, owned=owned)
 

@@ -16,6 +16,7 @@ class LocalOptions:
     """How the servers of a local stack are set up; `stack.start` tells what each means."""
 
     benchmark: bool = False
+    brokers: int = 1
     kafka_heap_mib: int = 512
     kafka_properties: Mapping[str, str] = field(default_factory=dict)
     postgres_shared_buffers_mib: int = 128
@@ -90,13 +91,13 @@ class LocalStack:
 
     @property
     def bootstrap_servers(self) -> str:
-        """The broker's "host:port"."""
+        """The broker's "host:port"; several are separated by commas."""
         return self.kafka.bootstrap_servers
 
     @property
     def pids(self) -> Mapping[str, int]:
-        """The pids of the servers that live now: "postgres" (the postmaster) and "kafka"."""
-        found = {"postgres": self.postgres.pid, "kafka": self.kafka.pid}
+        """The pids of the servers that live now: "postgres" (the postmaster), "kafka", of several "kafka-2" too."""
+        found = {role: self._instance.pid_of(role) for role in self._instance.processes}
         return {role: pid for role, pid in found.items() if pid is not None}
 
     def restart_postgres(self, mode: ShutdownMode = "fast") -> None:

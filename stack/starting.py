@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, assert_never
 
 from stack.choice import Kind, choose
+from stack.errors import StackError
 
 if TYPE_CHECKING:
     from stack.local_stack import LocalStack
@@ -82,6 +83,7 @@ def start(
     environment: Mapping[str, str] = os.environ,
     progress: Callable[[str], None] = lambda _step: None,
     benchmark: bool = False,
+    brokers: int = 1,
     kafka_heap_mib: int = 512,
     kafka_properties: Mapping[str, str] = _NO_SETTINGS,
     postgres_shared_buffers_mib: int = 128,
@@ -95,7 +97,8 @@ def start(
         environment: the process environment (see `choose`).
         progress: told each step, in words; called from this thread.
         benchmark: whether the broker should run fast rather than start fast.
-        kafka_heap_mib: the broker's largest heap.
+        brokers: how many of Kafka; several only where it runs as processes of this machine.
+        kafka_heap_mib: a broker's largest heap.
         kafka_properties: further broker properties; they win over ours, which `${ours}` in a value stands for.
         postgres_shared_buffers_mib: PostgreSQL's `shared_buffers`.
         postgres_settings: further settings of postgresql.conf; they win over ours.
@@ -105,6 +108,8 @@ def start(
     """
     choice = choose(environment, keep=keep, progress=progress)
     progress(choice.line)
+    if brokers > 1 and choice.kind != "local":
+        raise StackError(f"{brokers} brokers are started as processes of this machine only: say SQUAD_STACK=local.")
     match choice.kind:
         case "external":
             return ExternalStack(
@@ -120,6 +125,7 @@ def start(
 
             options = LocalOptions(
                 benchmark=benchmark,
+                brokers=brokers,
                 kafka_heap_mib=kafka_heap_mib,
                 kafka_properties=kafka_properties,
                 postgres_shared_buffers_mib=postgres_shared_buffers_mib,

@@ -28,18 +28,6 @@ async def _kill_kafka(run: Scenario, servers: LocalStack) -> None:
     await hurt(run, servers, "kafka", "Kafka killed", servers.kill_kafka, servers.kafka.start)
 
 
-@pytest.fixture
-def bare_settings() -> Settings:
-    """What the processes use beside the servers' addresses."""
-    return Settings(
-        database_url="postgresql://nowhere",
-        kafka_bootstrap_servers="nowhere:1",
-        topic_partitions=3,
-        idle_in_transaction_timeout_seconds=3,
-        statement_timeout_seconds=10,
-    )
-
-
 @pytest.mark.real_kafka("groups of several consumers")
 async def test_postgresql_ended_under_load_loses_and_doubles_nothing(
     bare_settings: Settings, nursery: Nursery, stack: stacks.Stack

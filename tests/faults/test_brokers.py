@@ -1,0 +1,128 @@
+"""Three brokers, of which some are stopped or killed under load: nothing is lost, doubled or out of order."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import monotonic
+
+import pytest
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from app import broker, topic_logs
+from app.settings import Settings
+from stack.kafka import KafkaServer
+from stack.kafka_cluster import KafkaCluster
+from tests.conftest import BROKER
+from tests.faults.actors import Actor, Nursery
+from tests.faults.scenario import Scenario, open_scenario
+from tests.faults.servers import own_ground, start_own, why_none
+
+pytestmark = [
+    pytest.mark.skipif(bool(why_none()), reason=why_none()),
+    pytest.mark.long_faults,
+    pytest.mark.timeout(600),
+]
+
+PROPERTIES = BROKER | {"min.insync.replicas": "2", "default.replication.factor": "3"}
+
+
+@asynccontextmanager
+async def three_brokers(
+    settings: Settings, nursery: Nursery, *, name: str, seed: int
+) -> AsyncIterator[tuple[Scenario, KafkaCluster, Actor]]:
+    """Give a scenario on brokers of its own, with a consumer and the relay, once its users are registered."""
+    async with (
+        start_own(brokers=3, kafka_heap_mib=300, kafka_properties=PROPERTIES) as servers,
+        own_ground(servers, settings.model_copy(update={"topic_replication_factor": 3})) as own,
+        open_scenario(own, nursery, name=name, seed=seed) as run,
+    ):
+        assert isinstance(servers.kafka, KafkaCluster)
+        await run.start("consumer")
+        relay = await run.start("relay")
+        await run.register_users()
+        yield run, servers.kafka, relay
+
+
+async def end_broker(run: Scenario, server: KafkaServer, *, politely: bool) -> None:
+    """End a broker, with its process as evidence; each relay loses its connections to it."""
+    before = server.pid
+    assert before is not None
+    await asyncio.to_thread(server.stop if politely else server.kill)
+    run.journal.note(
+        f"one of three brokers {'stopped' if politely else 'killed'}",
+        breaks=sum(actor.lives and actor.role.relays for actor in run.actors),
+        broker=server.number,
+        pid_before=before,
+        gone=server.pid is None,
+        **await run.glance(),
+    )
+
+
+async def want_copies(run: Scenario, topic: str, count: int) -> None:
+    """Say how many copies of a topic's records must be in step before they are acknowledged."""
+    configs = {"min.insync.replicas": str(count)}
+    async with broker.open_admin(run.settings) as admin:
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=configs)])
+
+
+@pytest.mark.parametrize("seed", [51, 52])
+async def test_leaders_killed_under_load(bare_settings: Settings, nursery: Nursery, seed: int) -> None:
+    async with three_brokers(bare_settings, nursery, name="leaders killed", seed=seed) as (run, cluster, _):
+        async with run.load():
+            for _ in range(6):
+                await run.pause(0.5, 1.5)
+                server = run.chance.choice(cluster.brokers)
+                await end_broker(run, server, politely=False)
+                await run.pause(1.0, 5.0)
+                await asyncio.to_thread(server.start)
+                await asyncio.to_thread(cluster.wait_until_whole)
+        await run.conclude(drain_seconds=90)
+
+
+async def published(run: Scenario) -> int:
+    """Give how many records are on the topic of the events."""
+    topic = run.settings.topic("events")
+    return sum((await topic_logs.end_offsets(run.settings, topic)).values())
+
+
+async def wait_until_more_is_published(run: Scenario, seconds: float) -> None:
+    """Wait for events beyond those that are there now."""
+    before, deadline = await published(run), monotonic() + seconds
+    while await published(run) <= before:
+        assert monotonic() < deadline, f"no event within {seconds} s"
+        await asyncio.sleep(0.2)
+
+
+def troubles_of(relay: Actor) -> int:
+    """Count how often a relay said that it waits for Kafka."""
+    return relay.printed.count("kafka unavailable")
+
+
+async def test_brokers_stopped_one_after_the_other_and_brought_back(bare_settings: Settings, nursery: Nursery) -> None:
+    """With one gone all goes on; with too few copies in step the relay waits, says so once, and nothing is lost."""
+    async with three_brokers(bare_settings, nursery, name="brokers stopped", seed=53) as (run, cluster, relay):
+        events = run.settings.topic("events")
+        first, second, _ = cluster.brokers
+        async with run.load(rate=50):
+            await end_broker(run, first, politely=True)
+            await wait_until_more_is_published(run, 60)
+
+            before = troubles_of(relay)
+            await want_copies(run, events, 3)
+            await run.pause(8, 10)
+            stands = await published(run)
+            await run.pause(3, 4)
+            assert await published(run) == stands, "not enough copies were in step"
+            assert relay.lives
+            assert troubles_of(relay) == before + 1, "it waits, and says so once"
+            run.journal.note("too few replicas for the events", published=stands, said=troubles_of(relay) - before)
+            await want_copies(run, events, 2)
+            await wait_until_more_is_published(run, 60)
+
+            await end_broker(run, second, politely=True)
+            await run.pause(8, 10)
+            assert all(actor.lives for actor in run.actors), "they wait"
+            run.journal.note("two of three brokers are gone", said=troubles_of(relay) - before)
+            await asyncio.to_thread(cluster.start)
+            await wait_until_more_is_published(run, 60)
+        await run.conclude(drain_seconds=90)
