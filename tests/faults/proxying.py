@@ -1,7 +1,7 @@
 """Proxies in front of the servers that a test uses, and the addresses that lead through them."""
 
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
@@ -24,11 +24,17 @@ async def before_postgres(url: str) -> AsyncIterator[tuple[Proxy, str]]:
 
 
 @asynccontextmanager
-async def before_kafka(bootstrap_servers: str) -> AsyncIterator[tuple[list[Proxy], str]]:
+async def before_kafka(
+    bootstrap_servers: str, *, spoil: Callable[[Message, bytes], bytes] = lambda _, raw: raw
+) -> AsyncIterator[tuple[list[Proxy], str]]:
     """Give a proxy in front of each broker, in the order of their addresses, and the addresses that lead through them.
 
     Clients connect to what the brokers advertise. So those addresses, which must be the given ones, are replaced in
     the answers that tell them: the host stays, its bytes are not moved, and the port is always four bytes.
+
+    Args:
+        bootstrap_servers: all addresses.
+        spoil: changes a message besides; it may not change its length.
     """
     given = [(host, int(port)) for host, _, port in (each.rpartition(":") for each in bootstrap_servers.split(","))]
     through: dict[bytes, bytes] = {}
@@ -38,7 +44,7 @@ async def before_kafka(bootstrap_servers: str) -> AsyncIterator[tuple[list[Proxy
         if message.direction == "answer" and message.kind in _TELL_ADDRESSES:
             for own, proxied in through.items():
                 raw = raw.replace(own, proxied)
-        return raw
+        return spoil(message, raw)
 
     async with AsyncExitStack() as resources:
         proxies = [Proxy(host=host, port=port, framing=KafkaFraming, rewrite=rewrite) for host, port in given]

@@ -1,11 +1,15 @@
 """What Kafka may do to producers, consumers and relay under load: nothing is lost, doubled or out of order."""
 
+import asyncio
 import random
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 
 import pytest
 from aiokafka.admin import NewPartitions
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.record.util import calc_crc32c
 from sqlalchemy import text
 
 from app import broker, topic_logs
@@ -14,10 +18,13 @@ from app.settings import Settings
 from outbox import hold_requests
 from tests import making
 from tests.acceptance.conftest import eventually
+from tests.acceptance.test_undecodable import of_partition
 from tests.faults.actors import Nursery
 from tests.faults.conftest import Scenarios
 from tests.faults.extra import ExtraProducer, extra_producer
 from tests.faults.load import Producer
+from tests.faults.proxying import before_kafka
+from tests.faults.rules import Message
 from tests.faults.scenario import Scenario, open_scenario
 from tests.making import new_id
 from tests.rivals import Arena
@@ -121,6 +128,84 @@ async def release_all(run: Scenario) -> None:
         for hold in await hold_requests.fetch_holds(session, topic=None, key=None, limit=100):
             await hold_requests.request_release(session, position=hold.position, reason="tests")
     await run.until(lambda seen: not seen.held, "what was held is published", 30)
+
+
+MARK = b"to be spoilt on its way"
+SPOILT = MARK.upper()
+
+
+def with_wrong_checksum(batch: bytearray) -> None:
+    """Change what a batch holds, as a bad cable or disk would."""
+    place = batch.index(MARK)
+    batch[place : place + len(MARK)] = SPOILT
+
+
+def with_unknown_codec(batch: bytearray) -> None:
+    """Say that a batch is compressed in a way that nobody knows, its checksum right: a newer producer's."""
+    batch[22] |= 7
+    batch[17:21] = calc_crc32c(memoryview(batch)[21:]).to_bytes(4, "big")
+
+
+def spoiling(change: Callable[[bytearray], None], *, is_over: asyncio.Event, spoilt: list[int]) -> Callable[..., bytes]:
+    """Give what changes the record batch (version 2, KIP-98) that holds the mark, whenever it is fetched."""
+
+    def spoil(message: Message, raw: bytes) -> bytes:
+        at = raw.find(MARK)
+        if message.kind != "Fetch" or message.direction != "answer" or at < 0 or is_over.is_set():
+            return raw
+        for begin in range(at, -1, -1):
+            end = begin + 12 + int.from_bytes(raw[begin + 8 : begin + 12], "big")
+            if raw[begin + 16] == 2 and at < end <= len(raw) and begin + 61 < at:
+                batch = bytearray(raw[begin:end])
+                if calc_crc32c(memoryview(batch)[21:]) == int.from_bytes(batch[17:21], "big"):
+                    change(batch)
+                    spoilt.append(len(batch))
+                    return raw[:begin] + bytes(batch) + raw[end:]
+        raise AssertionError("no batch around the mark")
+
+    return spoil
+
+
+@pytest.mark.parametrize("change", [with_wrong_checksum, with_unknown_codec])
+async def test_batch_that_cannot_be_decoded_under_load(
+    scenario: Scenarios, settings: Settings, change: Callable[[bytearray], None]
+) -> None:
+    """It stops its partition in front of it, and no other; read again where it can be, nothing is lost."""
+    is_over, spoilt = asyncio.Event(), list[int]()
+    spoil = spoiling(change, is_over=is_over, spoilt=spoilt)
+    async with (
+        before_kafka(settings.kafka_bootstrap_servers, spoil=spoil) as (_, through),
+        scenario(seed=45) as run,
+        extra_producer(run, "extra") as extra,
+    ):
+        unlucky = {"kafka_bootstrap_servers": through, "heartbeat_interval_seconds": 0.3}
+        consumer = await run.start("consumer", settings=run.settings.model_copy(update=unlucky))
+        await run.start("relay")
+        await run.register_users()
+        [command] = of_partition(1, 1)
+        async with run.load(rate=150):
+            await run.pause(0.3, 0.6)
+            await extra.send_all([replace(command, name=MARK.decode())], expected="applied")
+            await eventually("its partition is stopped", lambda: is_stopped(run, 1))
+            stood = {each.partition.number: each for each in await operated.fetch(run.settings)}
+            await run.pause(0.5, 0.8)
+            now = {each.partition.number: each for each in await operated.fetch(run.settings)}
+        offset = extra.history.attempts[0].offset
+        why = now[1].stopped or ""
+        run.journal.note("batch that cannot be decoded", fetched=len(spoilt), why=why)
+        assert "cannot be read: " in why
+        assert (now[1].next_offset, stood[1].next_offset) == (offset, offset), "everything in front of it is applied"
+        assert [number for number, each in now.items() if each.stopped] == [1]
+        assert all((now[each].next_offset or 0) > (stood[each].next_offset or 0) for each in (0, 2))
+        is_over.set()
+        moves = operated.plan(await operated.fetch(run.settings), [1], everything=False, to=str(offset))
+        await operated.accept(run.settings, moves, reason="tests")
+        await run.conclude()
+        assert consumer.code == 0
+
+
+async def is_stopped(run: Scenario, number: int) -> bool:
+    return bool((await operated.fetch(run.settings))[number].stopped)
 
 
 async def have_readers(run: Scenario, number: int) -> bool:

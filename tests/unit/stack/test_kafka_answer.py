@@ -6,6 +6,8 @@ import threading
 
 import pytest
 
+import stack
+from stack import StackError
 from stack.kafka import answers_metadata
 from stack.ports import LOOPBACK, find_free_port
 
@@ -54,3 +56,15 @@ def test_an_open_port_that_says_nothing_is_not_ready(serve_once):
 
 def test_a_closed_port_is_not_ready():
     assert not answers_metadata(find_free_port())
+
+
+@pytest.mark.parametrize(("named", "is_ready"), [(2, False), (3, True)])
+def test_a_cluster_is_ready_when_it_names_all_of_its_brokers(serve_once, named, is_ready):
+    assert answers_metadata(serve_once(metadata_answer(brokers=named)), least_brokers=3) is is_ready
+
+
+def test_several_brokers_of_others_are_not_ours_to_start():
+    external = {"SQUAD_DATABASE_URL": "postgresql://db/squad", "SQUAD_KAFKA_BOOTSTRAP_SERVERS": "kafka:9092"}
+
+    with pytest.raises(StackError, match="3 brokers are started as processes of this machine only"):
+        stack.start(name="three", brokers=3, environment=external)
