@@ -33,6 +33,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import broker, wiring
 from app.demo.ground import scene_of
 from app.settings import Settings
+from checker.evidence import Evidence
 from checker.gathering import gather
 from checker.history import History
 from checker.judge import Result, Verdict, judge
@@ -96,6 +97,7 @@ class Scenario:
         self.verdict: Verdict | None = None
         self._nursery = nursery
         self._healers: list[Callable[[], Awaitable[None]]] = []
+        self._amendments: list[Callable[[Evidence], Evidence]] = []
         self._excused: dict[Actor, str] = {}
         self._started = 0
         self._began = monotonic()
@@ -303,13 +305,23 @@ class Scenario:
 
     async def judge(self) -> Verdict:
         """Gather the evidence of a run at rest and judge it."""
-        attempts = [attempt for producer in self.producers for attempt in producer.foreseen()]
-        allowed = self.journal.breaks * self.settings.relay_page_max_rows
-        evidence = await gather(
-            scene_of(self.settings), attempts, repeats_allowed=allowed, healed_at=self._healed_at, seed=self.seed
-        )
+        evidence = await self.gather()
+        for change in self._amendments:
+            evidence = change(evidence)
         (self.directory / "evidence.pickle").write_bytes(pickle.dumps(evidence))
         return judge(evidence)
+
+    async def gather(self) -> Evidence:
+        """Gather the evidence as it is now."""
+        attempts = [attempt for producer in self.producers for attempt in producer.foreseen()]
+        allowed = self.journal.breaks * self.settings.relay_page_max_rows
+        return await gather(
+            scene_of(self.settings), attempts, repeats_allowed=allowed, healed_at=self._healed_at, seed=self.seed
+        )
+
+    def amend(self, change: Callable[[Evidence], Evidence]) -> None:
+        """Have the evidence changed before it is judged, such as by records that a fault took from a topic."""
+        self._amendments.append(change)
 
     def tell(self, verdict: Verdict) -> str:
         """Say all there is to say of a run that failed."""

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 import pytest
 from aiokafka.admin import NewPartitions
@@ -31,10 +32,18 @@ from tests.rivals import Arena
 
 pytestmark = pytest.mark.real_kafka("topics that are changed, transactions and groups of several consumers")
 
+LONG = pytest.mark.long_faults
 
-async def test_partitions_added_under_load(scenario: Scenarios) -> None:
+
+def seeds(first: int) -> list[Any]:
+    """Give one seed for the short tier, and more for the long one."""
+    return [first, *(pytest.param(first + 100 * number, marks=LONG) for number in range(1, 5))]
+
+
+@pytest.mark.parametrize("seed", seeds(41))
+async def test_partitions_added_under_load(scenario: Scenarios, seed: int) -> None:
     """Keys move, so what becomes of a command cannot be foreseen any more; all else holds."""
-    async with scenario(seed=41) as run:
+    async with scenario(seed=seed) as run:
         watchful = run.settings.model_copy(update={"metadata_max_age_seconds": 0.5})
         await run.start("consumer-1", settings=watchful)
         await run.start("consumer-2", settings=watchful)
@@ -61,9 +70,10 @@ async def test_partitions_added_under_load(scenario: Scenarios) -> None:
         assert verdict.passed
 
 
-async def test_aborted_and_slow_transactions_beside_the_load(scenario: Scenarios) -> None:
+@pytest.mark.parametrize("seed", seeds(42))
+async def test_aborted_and_slow_transactions_beside_the_load(scenario: Scenarios, seed: int) -> None:
     """What is aborted is never applied; what is committed late waits, and what is behind it in its partition."""
-    async with scenario(seed=42) as run, extra_producer(run, "extra", transactional_id=new_id()) as extra:
+    async with scenario(seed=seed) as run, extra_producer(run, "extra", transactional_id=new_id()) as extra:
         await run.start("consumer")
         await run.start("relay")
         await run.register_users()
@@ -98,7 +108,7 @@ async def ask_for_large_squads(extra: ExtraProducer, owner: str) -> None:
         await extra.send_all([making.create_project(squad) for _ in range(3)], expected="applied")
 
 
-@pytest.mark.parametrize("refused", ["hold", "divert"])
+@pytest.mark.parametrize("refused", ["hold", pytest.param("divert", marks=LONG)])
 async def test_events_that_the_broker_finds_too_large_under_load(scenario: Scenarios, refused: str) -> None:
     """They wait with their squads, or go to the dead letters; the other keys go on all the while."""
     async with scenario(seed=43) as run, extra_producer(run, "extra") as extra:
@@ -166,7 +176,7 @@ def spoiling(change: Callable[[bytearray], None], *, is_over: asyncio.Event, spo
     return spoil
 
 
-@pytest.mark.parametrize("change", [with_wrong_checksum, with_unknown_codec])
+@pytest.mark.parametrize("change", [with_wrong_checksum, pytest.param(with_unknown_codec, marks=LONG)])
 async def test_batch_that_cannot_be_decoded_under_load(
     scenario: Scenarios, settings: Settings, change: Callable[[bytearray], None]
 ) -> None:
@@ -213,12 +223,13 @@ async def have_readers(run: Scenario, number: int) -> bool:
     return len(readers) == number
 
 
-async def test_eight_processes_on_fifty_hot_squads(settings: Settings, nursery: Nursery) -> None:
+@pytest.mark.parametrize("seed", seeds(44))
+async def test_eight_processes_on_fifty_hot_squads(settings: Settings, nursery: Nursery, seed: int) -> None:
     """A careless producer puts everything anywhere, so all eight want the same streams, e-mails and ids at once."""
-    arena, chance = Arena(), random.Random(44)
+    arena, chance = Arena(), random.Random(seed)
     own = settings.model_copy(update={"topic_partitions": 8, "heartbeat_interval_seconds": 0.3})
     async with (
-        open_scenario(own, nursery, name="eight processes on hot squads", seed=44) as run,
+        open_scenario(own, nursery, name="eight processes on hot squads", seed=seed) as run,
         extra_producer(run, "extra") as extra,
     ):
         consumers = [await run.start(f"consumer-{number}") for number in range(8)]
