@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from bench import readme
-from docs.parts import command_line, decisions, faults, messages, planted_bugs, settings
+from docs.parts import command_line, decisions, faults, messages, planted_bugs, settings, streams
 
 DOCS: Final = Path(__file__).parent
 
@@ -20,6 +20,8 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "outcome": messages.render_outcome,
     "rejection codes": messages.render_codes,
     "dead-letter reasons": messages.render_reasons,
+    "stream of a user": streams.render_user,
+    "stream of a squad": streams.render_squad,
     "settings": settings.render,
     "verbs": command_line.render,
     "decisions": decisions.render,

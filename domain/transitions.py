@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
 from domain.rejections import Code, Rejected
-from domain.values import FeedbackStatus, Id, ProjectStatus, TaskStatus, UserStatus
+from domain.values import FeedbackStatus, Id, ProjectStatus, SquadStatus, TaskStatus, UserStatus
 
 Status = TypeVar("Status", bound=StrEnum)
 
@@ -80,6 +80,11 @@ REOPEN_PROJECT: Final = Transition(
     wish="reopened",
     leads_to=ProjectStatus.ACTIVE,
     refusals={ProjectStatus.ACTIVE: Code.CANNOT_REOPEN_ACTIVE_PROJECT},
+)
+DISBAND: Final = Transition(
+    wish="disbanded",
+    leads_to=SquadStatus.DISBANDED,
+    refusals={SquadStatus.DISBANDED: Code.SQUAD_DISBANDED},
 )
 DEACTIVATE: Final = Transition(
     wish="deactivated",

@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - documents are no room, so they are no package either
-"""Which events a handler can return and which codes it can raise, read from its source in the order of the checks."""
+"""Which events a handler can return, which codes it can raise and which states it changes, read from its source."""
 
 import ast
 import inspect
@@ -7,20 +7,25 @@ from dataclasses import dataclass, field
 from functools import cache
 from textwrap import dedent
 from types import FunctionType
-from typing import Any
+from typing import Any, Final, get_args
 
 from domain.rejections import Code
+from domain.sweeps import Sweep
 from domain.tables import Rule, SweepRule
 from domain.transitions import Transition
 from messages.registry import EVENTS
 
+SWEEPS: Final = get_args(Sweep)
+
 
 @dataclass(slots=True)
 class Causes:
-    """What a handler can end in."""
+    """What a handler can end in, each in the order of the source: the order of the checks."""
 
     codes: list[Code] = field(default_factory=list)
     events: list[type[Any]] = field(default_factory=list)
+    transitions: list[Transition[Any]] = field(default_factory=list)
+    sweeps: list[type[Any]] = field(default_factory=list)
 
 
 @cache
@@ -50,6 +55,8 @@ class _Reader(ast.NodeVisitor):
             _read(called, self._causes)
         elif isinstance(called, type) and called in EVENTS and called not in self._causes.events:
             self._causes.events.append(called)
+        elif isinstance(called, type) and called in SWEEPS and called not in self._causes.sweeps:
+            self._causes.sweeps.append(called)
         self.generic_visit(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
@@ -59,9 +66,11 @@ class _Reader(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Name(self, node: ast.Name) -> None:
-        """Note the codes of a state machine where a handler asks it."""
+        """Note a transition, and the codes of its state machine, where a handler asks it."""
         named = self._names.get(node.id)
         if isinstance(named, Transition):
+            if named not in self._causes.transitions:
+                self._causes.transitions.append(named)
             for code in named.refusals.values():
                 self._note(code)
 

@@ -18,6 +18,7 @@ from domain.reads import Reads
 from domain.rejections import Code, Rejected
 from domain.state import Member, Squad, State
 from domain.sweeps import CancelOpenTasksOfSquad, CountOpenTasksOfSquad, Sweep, Swept
+from domain.transitions import DISBAND
 from domain.values import Role, SquadId, SquadStatus
 
 
@@ -160,7 +161,7 @@ def tell_squad_disbanded(state: State, command: DisbandSquad, given: Given, swep
     """Open tasks that were only counted refuse it. Members, projects and closed tasks stay as they are."""
     if swept.count and not command.cancel_open_tasks:
         raise Rejected(Code.SQUAD_HAS_OPEN_TASKS, f"Squad {command.squad_id} has open tasks: {swept.count}")
-    state.squads[command.squad_id].status = SquadStatus.DISBANDED
+    state.squads[command.squad_id].status = DISBAND.leads_to
     return [
         SquadDisbanded(
             squad_id=command.squad_id,
