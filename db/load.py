@@ -10,7 +10,7 @@ from db.driver import fetch_records
 from db.forms import FEEDBACK, MEMBERS, PROJECTS, SQUADS, TASKS, USAGE, USERS, Form, Stored
 from domain.reads import Reads
 from domain.state import State, Usage, UsageKey
-from domain.values import email_key
+from domain.values import TaskId, email_key
 
 
 def _lock_roots(form: Form[Any]) -> TextClause:
@@ -94,16 +94,15 @@ async def load_state(session: AsyncSession, reads: Reads) -> State:
     )
 
 
-async def load_tasks_again(session: AsyncSession, state: State, changed: Collection[str] | None) -> None:
-    """Replace the tasks of a state that a sweep changed by what it made of their rows; all of them are stored.
+async def load_tasks_again(session: AsyncSession, state: State, ids: Collection[TaskId]) -> None:
+    """Replace tasks of a state by what a sweep made of their rows.
 
     Args:
         session: in the batch's transaction.
         state: the batch's.
-        changed: ids of the rows that it changed; `None`: nobody knows, so all are loaded.
+        ids: which tasks; what was decided of them is written, for it is forgotten here.
     """
-    met = state.tasks.keys() if changed is None else state.tasks.keys() & changed
-    state.tasks |= await _selected(session, TASKS, SELECT_TASKS, met)
+    state.tasks |= await _selected(session, TASKS, SELECT_TASKS, ids)
 
 
 async def _locked(

@@ -1,6 +1,6 @@
 """Carrying out sweeps: one statement each, however many rows it changes or counts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from domain.sweeps import (
     Swept,
     UnassignOpenTasks,
 )
+from domain.values import Id, TaskId
 
 
 def _counted(change: str) -> TextClause:
@@ -115,6 +116,18 @@ def _is_about(sweep: Sweep, task: Task) -> bool:
             return sweep.member_id in {task.assignee_id, _stored_assignee(task)}
 
 
+def _changed(sweep: Sweep, state: State, told: Sequence[Id] | None) -> list[TaskId]:
+    """Give those of the batch's tasks that a sweep may have changed; what was decided of others may not be written yet.
+
+    Args:
+        sweep: what was changed.
+        state: the batch's.
+        told: all that it changed, if they were not too many.
+    """
+    ids = state.tasks.keys() if told is None else state.tasks.keys() & told
+    return [task_id for task_id in ids if _is_about(sweep, state.tasks[task_id])]
+
+
 def _stored_assignee(task: Task) -> object:
     return None if task.loaded is None else task.loaded[_ASSIGNEE]
 
@@ -132,5 +145,5 @@ async def carry_out(session: AsyncSession, sweep: Sweep, state: State) -> Swept:
     count, ids = (await session.execute(STATEMENTS[type(sweep)], values)).one()
     told = tuple(ids) if count <= MAX_IDS else None
     if count:
-        await load_tasks_again(session, state, told)
+        await load_tasks_again(session, state, _changed(sweep, state, told))
     return Swept(count=count, ids=told)

@@ -200,10 +200,8 @@ async def test_a_repeated_sweep_is_a_duplicate_and_changes_nothing_again(bench):
     assert await bench.rows("SELECT status FROM tasks") == [("pending",)]
 
 
-async def test_more_tasks_than_an_event_may_name_are_counted(bench):
-    user, squad, project = (new_id() for _ in range(3))
-    await bench.apply(record(making.register_user(user)), record(making.create_squad(user, squad)))
-    await bench.apply(record(making.create_project(squad, project)))
+async def add_open_tasks(bench: Bench, squad: str, project: str, count: int) -> None:
+    """Put open tasks into a project, without commands."""
     async with bench.database.transaction() as session:
         await session.execute(
             text(
@@ -212,14 +210,41 @@ async def test_more_tasks_than_an_event_may_name_are_counted(bench):
                 " CASE n % 2 WHEN 0 THEN 'pending' ELSE 'in_progress' END, 'normal', now()"
                 " FROM generate_series(1, CAST(:count AS integer)) n"
             ),
-            {"squad": squad, "project": project, "count": MAX_IDS + 1},
+            {"squad": squad, "project": project, "count": count},
         )
+
+
+async def test_more_tasks_than_an_event_may_name_are_counted(bench):
+    user, squad, project = (new_id() for _ in range(3))
+    await bench.apply(record(making.register_user(user)), record(making.create_squad(user, squad)))
+    await bench.apply(record(making.create_project(squad, project)))
+    await add_open_tasks(bench, squad, project, MAX_IDS + 1)
 
     await bench.apply(record(making.complete_project_tasks(squad, project)))
 
     event = (await bench.outbox())[-1]["data"]
     assert event["count"] == MAX_IDS + 1
     assert "task_ids" not in event
+    assert await bench.rows("SELECT DISTINCT status FROM tasks") == [("completed",)]
+
+
+async def test_a_sweep_of_too_many_to_name_takes_nothing_back_that_the_batch_decided_of_others(bench):
+    user, squad, project, elsewhere, task, swept = (new_id() for _ in range(6))
+    await bench.apply(record(making.register_user(user)), record(making.create_squad(user, squad)))
+    await bench.apply(record(making.create_project(squad, project)), record(making.create_project(squad, elsewhere)))
+    await bench.apply(
+        record(making.create_task(squad, elsewhere, task)), record(making.create_task(squad, project, swept))
+    )
+    await add_open_tasks(bench, squad, project, MAX_IDS)
+
+    counts = await bench.apply(
+        record(making.complete_task(squad, task)),
+        record(making.complete_project_tasks(squad, project)),
+        record(making.complete_task(squad, swept)),
+        record(making.complete_task(squad, task)),
+    )
+
+    assert (counts["applied"], counts["rejected: task-not-open"]) == (2, 2)
     assert await bench.rows("SELECT DISTINCT status FROM tasks") == [("completed",)]
 
 
