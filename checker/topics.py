@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -15,13 +16,14 @@ class UnfinishedReadError(Exception):
 
 
 async def read_topics(
-    client: Mapping[str, Any], topics: Sequence[str], *, timeout_seconds: float = 60
+    client: Mapping[str, Any], topics: Sequence[str], *, since: datetime | None = None, timeout_seconds: float = 60
 ) -> dict[str, TopicDump]:
-    """Read topics from offset 0 to their ends, only what is committed.
+    """Read topics from offset 0, or from a time on, to their ends, only what is committed.
 
     Args:
         client: arguments for the Kafka client, such as `bootstrap_servers`.
         topics: their full names.
+        since: by the records' timestamps, and then without their values; absent: everything.
         timeout_seconds: for all of them together.
 
     Raises:
@@ -30,7 +32,7 @@ async def read_topics(
     """
     try:
         async with asyncio.timeout(timeout_seconds), _open(client, topics) as consumer:
-            return await _read(consumer)
+            return await _read(consumer, since)
     except TimeoutError:
         raise UnfinishedReadError(f"{', '.join(topics)} were not read within {timeout_seconds:g} s") from None
 
@@ -65,17 +67,20 @@ async def _open(client: Mapping[str, Any], topics: Sequence[str]) -> AsyncIterat
             raise asyncio.CancelledError
 
 
-async def _read(consumer: AIOKafkaConsumer) -> dict[str, TopicDump]:
+async def _read(consumer: AIOKafkaConsumer, since: datetime | None) -> dict[str, TopicDump]:
     partitions = sorted(consumer.assignment())
     begins = await consumer.beginning_offsets(partitions)
     ends = await consumer.end_offsets(partitions)
+    starts = begins if since is None else await _find_starts(consumer, ends, since)
     for partition in partitions:
-        consumer.seek(partition, begins[partition])
+        consumer.seek(partition, starts[partition])
     consumer.resume(*partitions)
     records: dict[TopicPartition, list[TopicRecord]] = {partition: [] for partition in partitions}
     while await _is_short_of(consumer, ends):
         for partition, run in (await consumer.getmany(timeout_ms=200)).items():
-            records[partition] += (_record(each) for each in run if each.offset < ends[partition])
+            records[partition] += (
+                _record(each, with_value=since is None) for each in run if each.offset < ends[partition]
+            )
     return {
         topic: TopicDump(
             name=topic,
@@ -87,6 +92,13 @@ async def _read(consumer: AIOKafkaConsumer) -> dict[str, TopicDump]:
     }
 
 
+async def _find_starts(
+    consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], since: datetime
+) -> dict[TopicPartition, int]:
+    found = await consumer.offsets_for_times(dict.fromkeys(ends, round(since.timestamp() * 1000)))
+    return {partition: end if found[partition] is None else found[partition].offset for partition, end in ends.items()}
+
+
 async def _is_short_of(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:
     for partition, end in ends.items():
         if await consumer.position(partition) < end:
@@ -94,10 +106,10 @@ async def _is_short_of(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition,
     return False
 
 
-def _record(record: Any) -> TopicRecord:  # noqa: ANN401 - the client library has no types
+def _record(record: Any, *, with_value: bool) -> TopicRecord:  # noqa: ANN401 - the client library has no types
     return TopicRecord(
         place=Place(record.partition, record.offset),
         key=record.key,
-        value=record.value,
+        value=record.value if with_value else None,
         headers=tuple(record.headers),
     )

@@ -7,6 +7,7 @@ from app.checkpoints import AcceptError
 from app.commands import InputError
 from app.postgres import RefusedError, why_refused
 from app.settings import SettingsError, variable
+from checker.topics import UnfinishedReadError
 from consumers.adoption import NoCheckpointError
 from consumers.failures import HalfDeployedError
 from consumers.inbox import NoFloorError
@@ -18,6 +19,12 @@ EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_UNREACHABLE: Final = 3
 
+_TOLD: Final = (
+    *(TopicError, HalfDeployedError, NoCheckpointError, NoFloorError),
+    *(StackError, RelayError, UnfinishedReadError),
+)
+"""Errors whose text says it all."""
+
 
 def explain(error: BaseException) -> tuple[str, int] | None:
     """Give what to print for an error, and the exit code; `None` for a fault of ours."""
@@ -26,7 +33,7 @@ def explain(error: BaseException) -> tuple[str, int] | None:
         return explained[0] if explained else None
     if isinstance(error, AcceptError | InputError | SettingsError):
         return str(error), EXIT_USAGE
-    if isinstance(error, TopicError | HalfDeployedError | NoCheckpointError | NoFloorError | StackError | RelayError):
+    if isinstance(error, _TOLD):
         return str(error), EXIT_FAILED
     if isinstance(error, UNREACHABLE):
         return f"cannot reach Kafka ({variable('kafka_bootstrap_servers')}): {error}", EXIT_UNREACHABLE

@@ -1,14 +1,12 @@
 """`squad relay …`: running relays and looking after them."""
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from app.cli.output import Json, Reason, print_fields, print_json, print_rows
 from app.cli.running import run_process
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from app.cli.times import parse_time
 
 app = typer.Typer()
 relay = typer.Typer(help="The relay, which publishes the outbox.", no_args_is_help=True)
@@ -112,7 +110,8 @@ def rebase(
 
     if sum((from_position is not None, from_time is not None, from_now)) > 1:
         raise typer.BadParameter("give one of --from-position, --from-time and --from-now")
-    since = rebasing.Since(position=from_position, time=_parse_time(from_time), now=from_now)
+    time = None if from_time is None else parse_time("--from-time", from_time)
+    since = rebasing.Since(position=from_position, time=time, now=from_now)
 
     async def run() -> list[rebasing.ShardPlan]:
         async with wiring.open_database(Settings.load(), pool_size=1) as database, database.transaction() as session:
@@ -125,15 +124,3 @@ def rebase(
     if not yes and not as_json:
         typer.echo("nothing is changed: with --yes, `rows` are published, `repeated` of them once more;")
         typer.echo("`left_out` may never have been published, and are not then either")
-
-
-def _parse_time(given: str | None) -> "datetime | None":
-    from datetime import datetime
-
-    try:
-        moment = None if given is None else datetime.fromisoformat(given)
-    except ValueError as error:
-        raise typer.BadParameter(f"--from-time: {error}") from None
-    if moment is not None and moment.tzinfo is None:
-        raise typer.BadParameter("--from-time: needs an offset, such as Z")
-    return moment

@@ -1,8 +1,11 @@
-"""`squad migrate`, `squad topics create`, `squad settings`."""
+"""`squad migrate`, `squad topics create`, `squad topics compare`, `squad settings`."""
+
+from typing import Annotated
 
 import typer
 
 from app.cli.output import Json, print_json, print_rows
+from app.cli.times import parse_time
 
 app = typer.Typer()
 topics = typer.Typer(help="The topics that the service needs.", no_args_is_help=True)
@@ -36,6 +39,30 @@ def create_topics(*, as_json: Json = False) -> None:
         print_json({"created": created})
     else:
         typer.echo(f"created: {', '.join(created)}" if created else "all topics exist")
+
+
+@topics.command("compare")
+def compare_topics(
+    *,
+    since: Annotated[str, typer.Option(help="Compare what was recorded at this time (RFC 3339) or later.")],
+    timeout_seconds: Annotated[float, typer.Option(help="How long reading the topics may take.")] = 300,
+    as_json: Json = False,
+) -> None:
+    """Show the events and outcomes that only the topics have, or only the outbox; exit code 1 if there are any."""
+    import asyncio
+    from dataclasses import asdict
+
+    from app import comparing
+    from app.settings import Settings
+
+    found = asyncio.run(
+        comparing.compare(Settings.load(), since=parse_time("--since", since), timeout_seconds=timeout_seconds)
+    )
+    print_rows([asdict(each) for each in found], as_json=as_json)
+    if found:
+        raise typer.Exit(1)
+    if not as_json:
+        typer.echo("the topics have what the outbox published, and nothing else")
 
 
 @app.command()
