@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import text
 
@@ -43,23 +43,23 @@ async def die_everywhere(run: Scenario, part: Part, unit: Unit) -> list[str]:
             await actor.stop()
             await run.restart(actor)
             return known
-        known.append(ended)
+        known.append(str(ended["ended"]))
         assert actor.code == -9, actor.log_tail()
         progress = await run.glance()
         breaks = int(part == "page")
-        run.journal.note(f"{role} killed at every {unit}", breaks=breaks, code=actor.code, at=ended, **progress)
+        run.journal.note(f"{role} killed at every {unit}", breaks=breaks, code=actor.code, **ended, **progress)
         await _clear_away(run, part)
 
 
-async def _watch(actor: Actor, report: Path) -> str | None:
-    """Give the boundary where the process died, or nothing when it did enough without dying."""
+async def _watch(actor: Actor, report: Path) -> dict[str, Any] | None:
+    """Give what the process said when it died, or nothing when it did enough without dying."""
     deadline = monotonic() + DEADLINE_SECONDS
     while monotonic() < deadline:
         ended = not actor.lives
         told = read_report(report)
         if told and "ended" in told[-1]:
             await actor.wait()
-            return str(told[-1]["ended"])
+            return told[-1]
         if len(told) >= ENOUGH:
             return None
         assert not ended, f"{actor.role.name} ended with {actor.code}\n{actor.log_tail()}"

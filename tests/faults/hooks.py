@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Generato
 from contextvars import ContextVar
 from functools import wraps
 from pathlib import Path
+from types import CoroutineType
 from typing import Any, Literal
 
 import asyncpg.transaction
@@ -49,14 +50,19 @@ class Countdown:
         self._is_over = False
         self._seen: Counter[str] = Counter()
 
-    def step(self, what: str) -> None:
-        """Pass a boundary, or end here."""
+    def step(self, what: str, waiting: object = None) -> None:
+        """Pass a boundary, or end here.
+
+        Args:
+            what: is about to be done.
+            waiting: the coroutine that waits, for the report.
+        """
         if self._is_over:
             return
         self._seen[what] += 1
         name = f"{what} #{min(self._seen[what], self._most)}"
         if self._is_end(name):
-            self._write(ended=name)
+            self._write(ended=name, where=_where(waiting))
             os.kill(os.getpid(), signal.SIGKILL)
 
     def end(self, *, did_something: bool) -> None:
@@ -136,10 +142,19 @@ def _before(owner: type, name: str, describe: Callable[[tuple[Any, ...]], str]) 
     setattr(owner, name, counted)
 
 
-def _step(label: str) -> None:
+def _step(what: str, waiting: object = None) -> None:
     countdown = _countdown.get()
     if countdown is not None:
-        countdown.step(label)
+        countdown.step(what, waiting)
+
+
+def _where(waiting: object) -> list[str]:
+    """Give the functions in which a coroutine waits, the innermost last."""
+    found = []
+    while isinstance(waiting, CoroutineType):
+        found.append(waiting.__qualname__)
+        waiting = waiting.cr_await
+    return found[-4:]
 
 
 class _Counted:
@@ -155,7 +170,7 @@ class _Counted:
                 waited_for = send()
             except StopIteration as end:
                 return end.value
-            _step("waiting")
+            _step("waiting", self._coroutine)
             try:
                 value = yield waited_for
             except BaseException as error:  # noqa: BLE001 - it is the coroutine's

@@ -31,10 +31,10 @@ async def _kill_at_random(run: Scenario, names: list[str], *, times: int) -> Non
 
 async def test_consumer_relay_and_both_killed_at_random_lose_and_double_nothing(scenario: Scenarios) -> None:
     async with scenario(seed=1) as run:
-        actors = {name: await run.start(name) for name in ("consumer", "relay")}
+        actors = {name: await run.start(name) for name in ("consumer-1", "consumer-2", "relay")}
         await run.register_users()
-        async with run.load():
-            for names in 2 * [["consumer"], ["relay"], ["consumer", "relay"]]:
+        async with run.load(rate=300):
+            for names in 2 * [["consumer-1"], ["relay"], ["consumer-2", "relay"]]:
                 await asyncio.gather(*(run.until_works(actors[name]) for name in names))
                 await run.pause(0, 0.3)
                 for name in names:
