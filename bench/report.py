@@ -20,7 +20,7 @@ from stack import Stack
 
 ROOT: Final = Path(__file__).parents[1]
 RESULTS: Final = ROOT / "bench" / "results"
-GENERATED: Final = ("bench/results", "README.md", "docs/benchmarks.md")
+GENERATED: Final = ("bench/results", "README.md", "docs/benchmarks.md", "docs/faults.md")
 """What a run writes; it may differ from the commit that was measured."""
 
 SETTINGS: Final = ("server_version", "fsync", "synchronous_commit", "shared_buffers", "wal_level")
@@ -128,8 +128,8 @@ async def circumstances(stack: Stack, seed: int) -> dict[str, Any]:
     settings = await _postgres_settings(stack)
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _git("rev-parse", "HEAD") or None,
-        "changed": bool(_git("status", "--porcelain", "--", ".", *(f":!{each}" for each in GENERATED))),
+        "commit": git("rev-parse", "HEAD") or None,
+        "changed": is_changed(),
         "seed": seed,
         "stack": stack.description.partition(";")[0],
         "postgres": settings["server_version"],
@@ -144,7 +144,13 @@ async def circumstances(stack: Stack, seed: int) -> dict[str, Any]:
     }
 
 
-def _git(*arguments: str) -> str:
+def is_changed() -> bool:
+    """Tell whether what runs differs from its commit."""
+    return bool(git("status", "--porcelain", "--", ".", *(f":!{each}" for each in GENERATED)))
+
+
+def git(*arguments: str) -> str:
+    """Ask git something; nothing where there is none."""
     done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False, cwd=ROOT)  # noqa: S607
     return done.stdout.strip()
 

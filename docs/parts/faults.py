@@ -50,11 +50,14 @@ def _render_results(results: Mapping[str, Any]) -> Iterator[str]:
     runs = [run for test in tests for run in test["runs"]]
     outcomes = Counter(test["outcome"] for test in tests)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+    commits = ", ".join(dict.fromkeys(test["commit"] for test in tests))
+    dates = sorted({test["date"] for test in tests})
+    minutes = sum(test["seconds"] for test in tests) / 60
     yield (
-        f"The last long run: {len(tests)} tests ({counts}) in {results['seconds'] / 60:.0f} minutes,"
+        f"The last long run: {len(tests)} tests ({counts}) in {minutes:.0f} minutes,"
         f" {len(runs)} judged runs with {sum(run['commands'] for run in runs):,} commands."
         f" {results['machine']}, {results['stack']}, Python {results['python']},"
-        f" commit {results['commit']}, {results['measured_at'][:10]}."
+        f" commit {commits}, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}."
     )
     yield as_table(["fault", "times", "runs", *GROUPS, IN_TIME], _matrix(runs))
     yield "Every run with its seeds is in `bench/results/faults.json`."

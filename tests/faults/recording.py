@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import subprocess
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -15,7 +14,8 @@ import psutil
 import pytest
 
 import stack
-from tests.faults.results import take_runs
+from bench import report
+from tests.faults.results import Run, take_runs
 
 ROOT: Final = Path(__file__).parents[2]
 RESULTS: Final = ROOT / "bench" / "results" / "faults.json"
@@ -30,10 +30,12 @@ class Recorder:
     Args:
         path: where the results go; nowhere, if absent.
         before: the results of an earlier run, which say how long each test takes.
+        is_part: whether only some tests run, so that the results of the others stay.
     """
 
-    def __init__(self, *, path: Path | None, before: dict[str, Any]) -> None:
+    def __init__(self, *, path: Path | None, before: dict[str, Any], is_part: bool) -> None:
         self._path = path
+        self._kept = before.get("tests", []) if is_part else []
         self._known = {each["test"]: each["seconds"] for each in before.get("tests", ())}
         self._where = before.get("machine", "nowhere yet")
         self._began = monotonic()
@@ -41,6 +43,7 @@ class Recorder:
         self._total = 0
         self._tests: list[dict[str, Any]] = []
         self._seconds = 0.0
+        self._commit = _commit()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Say how long it will take."""
@@ -62,20 +65,24 @@ class Recorder:
         if report.when == "teardown" and report.nodeid not in self._left:
             return
         self._left.pop(report.nodeid, None)
-        runs = take_runs()
+        self._keep(report.nodeid, report.outcome, take_runs())
+        self._seconds = 0.0
+
+    def _keep(self, test: str, outcome: str, runs: list[Run]) -> None:
         self._tests.append(
             {
-                "test": report.nodeid,
-                "outcome": "passed" if report.when == "teardown" and report.passed else report.outcome,
+                "test": test,
+                "outcome": outcome,
                 "seconds": round(self._seconds, 1),
+                "commit": self._commit,
+                "date": datetime.now(UTC).date().isoformat(),
                 "runs": [asdict(run) for run in runs],
             }
         )
-        self._seconds = 0.0
+        told = ", ".join(f"seed {run.seed} {run.result} {dict(run.faults)}" for run in runs)
         print(  # noqa: T201 - for whoever waits
-            f"\n{monotonic() - self._began:.0f} s: {len(self._tests)} of {self._total} {self._tests[-1]['outcome']},"
-            f" about {sum(self._left.values()) / 60:.0f} minutes left: {report.nodeid}"
-            f" {', '.join(f'seed {run.seed} {run.result} {dict(run.faults)}' for run in runs)}",
+            f"\n{monotonic() - self._began:.0f} s: {len(self._tests)} of {self._total}, {outcome}: {test} {told};"
+            f" about {sum(self._left.values()) / 60:.0f} minutes left",
             flush=True,
         )
 
@@ -86,19 +93,15 @@ class Recorder:
             print(f"\nresults: {self._path}")  # noqa: T201 - for whoever waits
 
     def _describe(self) -> dict[str, Any]:
-        commit = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],  # noqa: S607 - as everywhere
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=ROOT,
-        )
+        done = {each["test"] for each in self._tests}
         return {
-            "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "commit": commit.stdout.strip(),
             "machine": f"{platform.machine()}, {psutil.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB",
             "stack": stack.choose(os.environ).line.partition(";")[0],
             "python": sys.version.split()[0],
-            "seconds": round(monotonic() - self._began),
-            "tests": self._tests,
+            "tests": [*(each for each in self._kept if each["test"] not in done), *self._tests],
         }
+
+
+def _commit() -> str:
+    """Give the commit that is tried, and whether it was changed; results and pages do not count."""
+    return report.commit_of({"commit": report.git("rev-parse", "HEAD"), "changed": report.is_changed()})

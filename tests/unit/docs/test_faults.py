@@ -23,13 +23,19 @@ RUN = {
 
 def _show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *runs: dict[str, object]) -> str:
     results = {
-        "measured_at": "2026-05-04T12:00:00+00:00",
-        "commit": "0123456",
         "machine": "two cores",
         "stack": "a stack",
         "python": "3.11",
-        "seconds": 120,
-        "tests": [{"test": "a test", "outcome": "passed", "seconds": 60.0, "runs": list(runs)}],
+        "tests": [
+            {
+                "test": "a test",
+                "outcome": "passed",
+                "seconds": 60.0,
+                "commit": "0123456",
+                "date": "2026-05-04",
+                "runs": list(runs),
+            }
+        ],
     }
     path = tmp_path / "faults.json"
     path.write_text(json.dumps(results))
