@@ -28,6 +28,10 @@ async def _kill_kafka(run: Scenario, servers: LocalStack) -> None:
     await hurt(run, servers, "kafka", "Kafka killed", servers.kill_kafka, servers.kafka.start)
 
 
+async def _restart_kafka(run: Scenario, servers: LocalStack) -> None:
+    await hurt(run, servers, "kafka", "Kafka restarted", servers.kafka.stop, servers.kafka.start)
+
+
 @pytest.mark.real_kafka("groups of several consumers")
 async def test_postgresql_ended_under_load_loses_and_doubles_nothing(
     bare_settings: Settings, nursery: Nursery, stack: stacks.Stack
@@ -49,13 +53,13 @@ async def test_postgresql_ended_under_load_loses_and_doubles_nothing(
 @pytest.mark.parametrize("seed", [32, 33])
 @pytest.mark.long_faults
 @pytest.mark.timeout(600)
-async def test_each_server_ended_seven_times(bare_settings: Settings, nursery: Nursery, seed: int) -> None:
+async def test_each_server_ended_again_and_again(bare_settings: Settings, nursery: Nursery, seed: int) -> None:
     async with (
         start_own(kafka_properties=BROKER) as servers,
         own_ground(servers, bare_settings) as own,
         open_scenario(own, nursery, name="every server ended", seed=seed) as run,
     ):
-        await _hurt_servers(run, servers, 7 * [_stop_postgres_at_once, _kill_kafka, _kill_postgres])
+        await _hurt_servers(run, servers, 3 * [_stop_postgres_at_once, _kill_kafka, _kill_postgres, _restart_kafka])
 
 
 async def _hurt_servers(
