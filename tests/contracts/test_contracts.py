@@ -62,6 +62,10 @@ def test_published_schemas_are_those_of_the_code():
 def test_commands_refuse_unknown_fields_and_events_are_read_with_them():
     with pytest.raises(ValueError, match="tpyo"):
         COMMANDS["squad.complete-task.v1"].decode(b'{"tpyo": 1}')
+    tasks = json.loads((GOLDEN / "squad.create-tasks.v1.json").read_text())
+    tasks["tasks"][0]["tpyo"] = 1
+    with pytest.raises(ValueError, match="tpyo"):
+        COMMANDS["squad.create-tasks.v1"].decode(json.dumps(tasks).encode())
     golden = json.loads((GOLDEN / "squad.task-completed.v1.json").read_text())
     assert TYPES["squad.task-completed.v1"].decode(json.dumps(golden | {"later": 1}).encode())
 

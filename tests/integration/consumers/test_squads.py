@@ -1,5 +1,6 @@
 """Commands on squads, their members, projects and tasks, through the processor: what is stored, told and answered."""
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -205,6 +206,30 @@ async def test_any_commands_come_out_the_same_in_any_batching(bench, seed, size)
     assert in_batches == one_by_one
     await assert_nothing_is_broken(bench)
     assert len({each["type"] for each in await bench.outbox()}) >= 15
+
+
+async def test_rival_consumers_with_sweeps_leave_nothing_broken(bench):
+    """Three processors on the same three squads, each with any commands in batches: locks alone keep them apart."""
+    things = FewThings(random.Random(5))
+    await bench.apply(*(record(command, command_id=command_id) for command, command_id in things.given()))
+    rivals = [Bench(bench.database) for _ in range(3)]
+
+    async def work(number: int) -> int:
+        applied = 0
+        for _ in range(6):
+            records = [record(things.command()) for _ in range(15)]
+            applied += (await rivals[number].apply(*records, partition=1 + number))["applied"]
+        return applied
+
+    async with asyncio.TaskGroup() as group:
+        working = [group.create_task(work(number)) for number in range(3)]
+
+    assert sum(each.result() for each in working) >= 50
+    await assert_nothing_is_broken(bench)
+    versions = dict(await bench.rows("SELECT id::text, version FROM squads"))
+    for squad, version in versions.items():
+        told = [each["sequence"] for each in await bench.outbox() if each["key"] == squad]
+        assert told == list(range(1, version + 1))
 
 
 FIXED_STATEMENTS = 16
