@@ -15,3 +15,12 @@ def world() -> tuple[State, str, str]:
     decide(state, making.register_user(user_id))
     decide(state, making.create_squad(user_id, squad_id))
     return state, user_id, squad_id
+
+
+@pytest.fixture
+def task(world: tuple[State, str, str]) -> tuple[State, str, str, str]:
+    """A state with an active user's squad, which has one free member and one active project with one pending task."""
+    state, _, squad_id = world
+    decide(state, making.create_project(squad_id, project_id := new_id()))
+    decide(state, making.create_task(squad_id, project_id, task_id := new_id()))
+    return state, squad_id, project_id, task_id
