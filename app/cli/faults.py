@@ -6,6 +6,7 @@ from app.broker import UNREACHABLE, KafkaError, TopicError
 from app.checkpoints import AcceptError
 from app.commands import InputError
 from app.postgres import RefusedError, why_refused
+from app.seeding.run import NotDecidedError
 from app.settings import SettingsError, variable
 from checker.topics import UnfinishedReadError
 from consumers.adoption import NoCheckpointError
@@ -21,7 +22,7 @@ EXIT_UNREACHABLE: Final = 3
 
 _TOLD: Final = (
     *(TopicError, HalfDeployedError, NoCheckpointError, NoFloorError),
-    *(StackError, RelayError, UnfinishedReadError),
+    *(StackError, RelayError, UnfinishedReadError, NotDecidedError),
 )
 """Errors whose text says it all."""
 
