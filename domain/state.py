@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import NamedTuple, Protocol
 
 from domain.values import (
+    EmailStatus,
     FeedbackId,
     FeedbackStatus,
     Id,
@@ -58,6 +59,11 @@ class User:
     def status(self) -> UserStatus:
         """Whether the user takes part."""
         return UserStatus.ACTIVE if self.is_active else UserStatus.DEACTIVATED
+
+    @property
+    def email_status(self) -> EmailStatus:
+        """Whether the e-mail was proved to be the user's."""
+        return EmailStatus.VERIFIED if self.email_verified else EmailStatus.UNVERIFIED
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
 from domain.rejections import Code, Rejected
-from domain.values import FeedbackStatus, Id, ProjectStatus, SquadStatus, TaskStatus, UserStatus
+from domain.values import EmailStatus, FeedbackStatus, Id, ProjectStatus, SquadStatus, TaskStatus, UserStatus
 
 Status = TypeVar("Status", bound=StrEnum)
 
@@ -95,6 +95,11 @@ REACTIVATE: Final = Transition(
     wish="reactivated",
     leads_to=UserStatus.ACTIVE,
     refusals={UserStatus.ACTIVE: Code.CANNOT_REACTIVATE_ACTIVE_USER},
+)
+VERIFY_EMAIL: Final = Transition(
+    wish="verified",
+    leads_to=EmailStatus.VERIFIED,
+    refusals={EmailStatus.VERIFIED: Code.CANNOT_VERIFY_VERIFIED_EMAIL},
 )
 WITHDRAW_FEEDBACK: Final = Transition(
     wish="withdrawn",

@@ -120,6 +120,13 @@ class UserStatus(StrEnum):
     DEACTIVATED = "deactivated"
 
 
+class EmailStatus(StrEnum):
+    """Whether an e-mail was proved to be its user's."""
+
+    UNVERIFIED = "unverified"
+    VERIFIED = "verified"
+
+
 class PlanTier(StrEnum):
     """What a user pays for."""
 

@@ -9,6 +9,7 @@ from domain.handlers.users import find_active_user
 from domain.reads import Reads
 from domain.rejections import Code, Rejected
 from domain.state import State
+from domain.transitions import VERIFY_EMAIL
 from domain.values import email_key
 
 
@@ -40,8 +41,7 @@ def verify_email(state: State, command: VerifyEmail, given: Given) -> Sequence[E
     user = find_active_user(state, command.user_id)
     if user.email_key != email_key(command.email):
         raise Rejected(Code.OTHER_EMAIL, "The user has another e-mail")
-    if user.email_verified:
-        raise Rejected(Code.CANNOT_VERIFY_VERIFIED_EMAIL, "The e-mail is verified, so it cannot be verified")
+    VERIFY_EMAIL.check("The e-mail of user", user.id, user.email_status)
     user.email_verified = True
     return [EmailVerified(user_id=user.id)]
 
