@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import fmean
 from time import monotonic
 from typing import Any, Final
 
@@ -47,15 +48,21 @@ class Recorder:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Say how long it will take."""
-        self._left = {item.nodeid: self._known.get(item.nodeid, UNKNOWN_SECONDS) for item in session.items}
+        self._left = {item.nodeid: self._expect(item.nodeid) for item in session.items}
         self._total = len(self._left)
         unknown = len(self._left.keys() - self._known.keys())
         minutes = sum(self._left.values()) / 60
         print(  # noqa: T201 - for whoever waits
             f"\n{self._total} tests, about {minutes:.0f} minutes: as long as they took on {self._where},"
-            f" {UNKNOWN_SECONDS:g} s for each of {unknown} of which that is not known",
+            f" {UNKNOWN_SECONDS:g} s or as long as others of its kind for each of {unknown} of which that is not known",
             flush=True,
         )
+
+    def _expect(self, test: str) -> float:
+        """Give the seconds that a test took, or the same with other arguments."""
+        function = test.partition("[")[0]
+        known = [seconds for name, seconds in self._known.items() if name.partition("[")[0] == function]
+        return self._known.get(test, fmean(known) if known else UNKNOWN_SECONDS)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Tell that a test has ended, and keep what its runs came to."""

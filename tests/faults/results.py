@@ -34,7 +34,13 @@ class Run:
 
 
 def note_run(run: Run) -> None:
-    """Keep a run for the results."""
+    """Keep a run for the results.
+
+    Raises:
+        KeyError: there is no such invariant.
+    """
+    for name in run.judged:
+        _ = Invariant[name]
     _runs.append(run)
 
 
