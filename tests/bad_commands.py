@@ -288,6 +288,14 @@ REJECTED: Final[Mapping[str, tuple[Code, Build]]] = {
     "transfer to nobody": (Code.USER_NOT_FOUND, _of(making.transfer(GROUND.elsewhere, GROUND.missing))),
     "squad of an inactive user": (Code.USER_INACTIVE, _of(making.create_squad(GROUND.inactive, numbered(701)))),
     "transfer to an inactive user": (Code.USER_INACTIVE, _of(making.transfer(GROUND.elsewhere, GROUND.inactive))),
+    "squad there for whoever comes": (
+        Code.SQUAD_EXISTS,
+        _of(making.onboard(numbered(705), "next@example.org", GROUND.squad, squad_optional=False)),
+    ),
+    "e-mail taken by whoever comes": (
+        Code.EMAIL_TAKEN,
+        _of(making.onboard(numbered(705), "ada@example.org", numbered(706), squad_optional=True)),
+    ),
     "squad there": (Code.SQUAD_EXISTS, _of(making.create_squad(GROUND.ada, GROUND.squad))),
     "transfer of no squad": (Code.SQUAD_NOT_FOUND, _of(making.transfer(GROUND.missing, GROUND.ada))),
     "transfer to its owner": (Code.SAME_OWNER, _of(making.transfer(GROUND.elsewhere, GROUND.bob))),
@@ -414,6 +422,8 @@ def good_commands() -> Iterator[Command]:
         yield making.create_squad(user, squad, roles=("developer", "tester"))
         yield commands.ChangeEmail(user_id=user, email=f"{squad}@example.org")
         yield making.create_project(GROUND.squad, fresh())
+        yield making.onboard(fresh(), f"onboarded-{number}@example.org", fresh(), squad_optional=False)
+        yield making.onboard(fresh(), f"onboarded-{number}@example.org", GROUND.squad, squad_optional=True)
         yield making.create_project(squad, project)
         yield making.create_task(squad, project, first)
         yield making.create_task(GROUND.squad, GROUND.project, second)
@@ -444,6 +454,8 @@ def mixed_commands(seed: int) -> Iterator[Command]:
         lambda place: making.create_task(squads[place], projects[place]),
         lambda place: making.complete_task(squads[place], new_id()),
         lambda _: making.register_user(chance.choice(users)),
+        lambda place: making.onboard(chance.choice(users), f"{place}@example.org", new_id(), squad_optional=False),
+        lambda place: making.onboard(new_id(), f"{new_id()}@example.org", squads[place], squad_optional=True),
         lambda _: making.register_user(new_id(), f"{chance.choice(users)}@example.org"),
         lambda place: commands.ChangeEmail(user_id=chance.choice(users), email=f"{users[place]}@example.org"),
     )

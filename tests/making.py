@@ -53,6 +53,19 @@ def complete_project_tasks(squad_id: str, project_id: str) -> commands.CompleteP
     return commands.CompleteProjectTasks(squad_id=squad_id, project_id=project_id)
 
 
+def onboard(user_id: str, email: str, squad_id: str, *, squad_optional: bool) -> commands.OnboardUser:
+    """Give the command that writes two streams."""
+    return commands.OnboardUser(
+        squad_id=squad_id,
+        user_id=user_id,
+        email=email,
+        name="Ada",
+        squad_name="Squad",
+        roles=("developer",),
+        squad_optional=squad_optional,
+    )
+
+
 @dataclass(slots=True)
 class FakeRecord:
     """A record that never was on a broker; the processor sees no difference."""

@@ -41,7 +41,7 @@ class Arena:
         while True:
             squad, project, task = chance.choice(self.squads), chance.choice(self.projects), chance.choice(self.tasks)
             new_owner = chance.choice((*self.owners, *self.users))
-            match chance.choices(range(7), (3, 2, 5, 3, 4, 4, 1))[0]:
+            match chance.choices(range(8), (3, 2, 5, 3, 4, 4, 1, 3))[0]:
                 case 0:
                     email = f"{chance.randrange(self.emails)}@example.org"
                     yield making.register_user(chance.choice(self.users), email)
@@ -55,8 +55,15 @@ class Arena:
                     yield making.create_task(squad, project, task)
                 case 5:
                     yield making.complete_task(squad, task)
-                case _:
+                case 6:
                     yield making.complete_project_tasks(squad, project)
+                case _:
+                    yield making.onboard(
+                        chance.choice(self.users),
+                        f"{chance.randrange(self.emails)}@example.org",
+                        squad,
+                        squad_optional=chance.random() < 0.5,
+                    )
 
     def sparks(self, number: int) -> list[tuple[str, Command]]:
         """Give commands with their ids that all rivals send in the same round, each in an order of its own.
@@ -70,6 +77,8 @@ class Arena:
                 (f"spark-{number}-user-{place}", making.register_user(user, f"same-{number}-{place}@example.org")),
                 ("", making.register_user(making.new_id(), f"spark-{number}-{place}@example.org")),
                 ("", making.register_user(user, f"other-{number}-{place}@example.org")),
+                ("", making.onboard(user, f"same-{number}-{place}@example.org", squad, squad_optional=False)),
+                ("", making.onboard(making.new_id(), f"next-{number}-{place}@example.org", squad, squad_optional=True)),
                 (f"spark-{number}-squad-{place}", making.create_squad(self.owners[place % 8], squad)),
                 ("", making.create_squad(self.owners[(place + 1) % 8], squad)),
             ]
