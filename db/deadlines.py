@@ -6,14 +6,18 @@ the other side is still there.
 """
 
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 _PROBES: Final = 3
 """So often TCP asks a silent server within its time limit."""
+
+_SET_TIMEOUT: Final = text("SELECT set_config('statement_timeout', :milliseconds, false)")
+_RESET_TIMEOUT: Final = text("RESET statement_timeout")
 
 
 def watch_sockets(engine: AsyncEngine, *, seconds: float) -> None:
@@ -37,6 +41,28 @@ def libpq_options(*, seconds: float) -> dict[str, object]:
         "keepalives_count": _PROBES - 1,
         "tcp_user_timeout": round(seconds * 1000),
     }
+
+
+@asynccontextmanager
+async def more_time(
+    connection: AsyncConnection, *, statement_seconds: float, spare_seconds: float
+) -> AsyncIterator[None]:
+    """Let statements in the block take longer, here and on the server.
+
+    After an error nothing is set back: whoever has a connection of their own disconnects then.
+
+    Args:
+        connection: in autocommit.
+        statement_seconds: how long a statement may take.
+        spare_seconds: how much longer its answer is waited for.
+    """
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    usual = driver._config
+    await connection.execute(_SET_TIMEOUT, {"milliseconds": str(round(statement_seconds * 1000))})
+    driver._config = usual._replace(command_timeout=statement_seconds + spare_seconds)
+    yield
+    driver._config = usual
+    await connection.execute(_RESET_TIMEOUT)
 
 
 async def allow(connection: AsyncConnection, *, seconds: float | None) -> None:

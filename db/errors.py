@@ -31,13 +31,16 @@ class UnreachableError(ConnectionError):
     """No connection could be had, whatever the server said to that: no record can be at fault."""
 
 
+QUERY_CANCELED: Final = "57014"
+"""By `statement_timeout`, or by somebody."""
+
 _TRANSIENT_STATES: Final = frozenset(
     {
         "25006",  # read_only_sql_transaction: a standby, after a failover
         "40001",  # serialization_failure
         "40P01",  # deadlock_detected
         "55P03",  # lock_not_available (lock_timeout)
-        "57014",  # query_canceled (statement_timeout)
+        QUERY_CANCELED,
         "25P03",  # idle_in_transaction_session_timeout
         "25P04",  # transaction_timeout
     }

@@ -4,14 +4,17 @@ A reader is dropped whole after any error. After a crash of the server, transact
 are handed out again, and their rows would never enter a window: only what the table of cursors says counts then.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import audit, deadlines
 from db.database import Database
+from db.errors import QUERY_CANCELED, sqlstate
 from outbox import cursor as cursors
 from outbox import holds as held
 from outbox import window, wire
@@ -23,6 +26,10 @@ from outbox.releasing import Releases
 from outbox.settling import NOTHING, Settled
 from outbox.window import Window
 from outbox.wire import Record
+
+logger = logging.getLogger("squad.relay")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +72,14 @@ class Reader:
     """
 
     def __init__(
-        self, *, connection: AsyncConnection, cursor: Cursor, holds: Holds, page_rows: int, page_bytes: int
+        self,
+        *,
+        connection: AsyncConnection,
+        cursor: Cursor,
+        holds: Holds,
+        page_rows: int,
+        page_bytes: int,
+        answer_spare_seconds: float,
     ) -> None:
         self.holds = holds
         """Of the shard; its rows are to be left out of pages."""
@@ -77,6 +91,7 @@ class Reader:
         self._cursor = cursor
         self._page_rows = page_rows
         self._page_bytes = page_bytes
+        self._answer_spare_seconds = answer_spare_seconds
         self._open: _OpenWindow | None = None
         self._ahead: Page | None = None
 
@@ -98,13 +113,19 @@ class Reader:
         try:
             for statement in window.SETTINGS:
                 await connection.execute(statement)
-            await deadlines.allow(connection, seconds=window.STATEMENT_SECONDS + database.answer_spare_seconds)
             cursor = await cursors.load(connection, shard=shard, epoch=epoch)
             holds = await Holds.load(connection, slot_from=cursor.slot_from, slot_to=cursor.slot_to)
         except BaseException:
             await disconnect(connection)
             raise
-        return cls(connection=connection, cursor=cursor, holds=holds, page_rows=page_rows, page_bytes=page_bytes)
+        return cls(
+            connection=connection,
+            cursor=cursor,
+            holds=holds,
+            page_rows=page_rows,
+            page_bytes=page_bytes,
+            answer_spare_seconds=database.answer_spare_seconds,
+        )
 
     async def close(self) -> None:
         """Disconnect."""
@@ -169,12 +190,27 @@ class Reader:
             return _OpenWindow(window=stored, at=cursor.position, high=cursor.high, is_small=False)
         current = await window.take_snapshot(self._connection)
         taken = self._window(current)
-        survey = await taken.survey(self._connection)
+        survey = await self._ask_patiently(lambda: taken.survey(self._connection))
         if survey is None:
             self._cursor = cursor.closed_at(current)
             return None
         is_small = survey.rows <= self._page_rows and survey.bytes <= self._page_bytes
         return _OpenWindow(window=taken, at=survey.low - 1, high=survey.high, is_small=is_small)
+
+    async def _ask_patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask what takes the longer the more is new; where the usual time is not enough, again and with more.
+
+        Not with more at once: then an answer that never comes would be waited for as long.
+        """
+        try:
+            return await ask()
+        except DBAPIError as error:
+            if sqlstate(error) != QUERY_CANCELED:
+                raise
+        logger.info("much is new: it is looked at for up to %d s", window.PATIENCE_SECONDS)
+        more = {"statement_seconds": window.PATIENCE_SECONDS, "spare_seconds": self._answer_spare_seconds}
+        async with deadlines.more_time(self._connection, **more):
+            return await ask()
 
     def _window(self, current: str) -> Window:
         cursor = self._cursor
@@ -184,7 +220,7 @@ class Reader:
         """Read the window's next rows; stretches without any, published already or still to come, are passed over."""
         if place.is_small:
             place.at = place.high
-            return place.page(await place.window.fetch_all(self._connection))
+            return place.page(await self._ask_patiently(lambda: place.window.fetch_all(self._connection)))
         while True:
             bound = await place.window.find_bound(
                 self._connection,

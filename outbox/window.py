@@ -18,8 +18,8 @@ from db.models.base import Xid8
 from messages.keys import SLOTS
 from outbox.errors import InRecoveryError
 
-STATEMENT_SECONDS: Final = 600
-"""How long a statement of the relay's reading may take: to survey a hundred million waiting rows takes a minute."""
+PATIENCE_SECONDS: Final = 600
+"""How long it may take to see what is new, where much is: to survey a hundred million rows takes a minute."""
 
 # Planned once for the connection's life: planning over 30 partitions costs more than an idle pass. A generic plan knows
 # no values and guesses that a third of all rows is new, hence no sequential scans, and no parallel workers and no
@@ -30,7 +30,6 @@ SETTINGS: Final = (
     text("SET enable_bitmapscan = off"),
     text("SET max_parallel_workers_per_gather = 0"),
     text("SET jit = off"),
-    text(f"SET statement_timeout = '{STATEMENT_SECONDS}s'"),
 )
 
 _RFC_3339: Final = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""

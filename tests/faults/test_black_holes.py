@@ -1,15 +1,16 @@
 """A network that swallows what it is given, or is slow: every wait ends, nothing is lost, doubled or out of order."""
 
 import asyncio
+from collections.abc import Sequence
 
 from tests.acceptance.conftest import eventually
 from tests.faults.actors import Actor
 from tests.faults.conftest import Scenarios
 from tests.faults.framing import Direction
-from tests.faults.going_on import PATIENCE_SECONDS, goes_on
+from tests.faults.going_on import PATIENCE_SECONDS, What, goes_on
 from tests.faults.rules import Hole, Rule
 from tests.faults.scenario import Scenario
-from tests.faults.spans import BATCH, Moment, Moments
+from tests.faults.spans import BATCH, PAGE, Moment, Moments
 from tests.faults.wires import Wire, wired
 
 IMPATIENT = {
@@ -36,6 +37,12 @@ IN_A_BATCH = [
 ]
 """Committed, but nobody hears of it; never asked, while locks are held; and neither way."""
 
+IN_A_PAGE = [
+    Moment(statement="position + 0", direction="answer", kind="CommandComplete", action=Hole(swallows=["answer"])),
+    Moment(statement="SET previous = CAST", direction="request", kind="Bind", action=Hole()),
+]
+"""What is new, and that it is published; the lease, on another connection, is renewed all the while."""
+
 
 async def test_black_holes_and_delays_end_and_lose_nothing(scenario: Scenarios) -> None:
     async with scenario(seed=21) as run:
@@ -45,32 +52,35 @@ async def test_black_holes_and_delays_end_and_lose_nothing(scenario: Scenarios) 
 
 
 async def run_with_holes(run: Scenario, consumer: Wire, relay: Wire) -> None:
-    holes = [Moments(BATCH, [each]) for each in IN_A_BATCH]
-    consumer.postgres.add(*holes)
+    batches = [Moments(BATCH, [each]) for each in IN_A_BATCH]
+    pages = [Moments(PAGE, [each]) for each in IN_A_PAGE]
+    consumer.postgres.add(*batches)
+    relay.postgres.add(*pages)
     await run.start("consumer", settings=consumer.settings)
     await run.start("relay-1", settings=relay.settings)
     await run.register_users()
     standby = await run.start("relay-2")
     async with run.load(rate=60):
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(swallow_batches(run, holes))
-            tasks.create_task(swallow_relay(run, relay, standby))
+            tasks.create_task(swallow_one_by_one(run, "consuming", batches))
+            tasks.create_task(swallow_relay(run, relay, pages, standby))
         await make_late(run, consumer, relay)
     await run.conclude()
 
 
-async def swallow_batches(run: Scenario, holes: list[Moments]) -> None:
-    """One hole after another, each once the consumer has gone on after the last."""
+async def swallow_one_by_one(run: Scenario, what: What, holes: Sequence[Moments]) -> None:
+    """One hole after another, each once it has gone on after the last."""
     for hole in holes:
         hole.is_armed = True
         async with asyncio.timeout(PATIENCE_SECONDS):
             await hole.happened.wait()
-        await goes_on(run, "consuming", after=hole.why)
+        await goes_on(run, what, after=hole.why)
 
 
-async def swallow_relay(run: Scenario, relay: Wire, standby: Actor) -> None:
-    """First what Kafka answers or is asked; then everything between the leader and PostgreSQL, until another leads."""
+async def swallow_relay(run: Scenario, relay: Wire, pages: Sequence[Moments], standby: Actor) -> None:
+    """First single connections to PostgreSQL and Kafka, then all to PostgreSQL, until another leads."""
     [leader] = [actor for actor in run.actors if actor.role.name == "relay-1"]
+    await swallow_one_by_one(run, "relaying", pages)
     for hole in (swallow_produce("answer"), swallow_produce("request")):
         relay.kafka[0].add(hole)
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -1,6 +1,7 @@
 """The relay stepped by hand: what is written when, fencing, and what a death in the middle leaves behind."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 import pytest
@@ -14,6 +15,7 @@ from outbox.wake import Listener, Notifier, Wake
 from outbox.wire import Record
 from tests.relaying import (
     DisturbedError,
+    Noted,
     RecordingPublisher,
     append_rows,
     execute,
@@ -32,6 +34,28 @@ async def test_idle_pass_writes_nothing(database: Database) -> None:
             before = (await session.execute(written)).one()
             assert [await relay.relay_batch() for _ in range(5)] == [0] * 5
             assert (await session.execute(written)).one() == before
+
+
+async def test_seeing_what_is_new_may_take_longer_than_other_statements(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hurried = Database(url=database_url, statement_timeout_seconds=0.2, lock_timeout_seconds=20)
+    is_patient = Noted("much is new")
+    monkeypatch.setattr(logging.getLogger("squad.relay"), "handlers", [is_patient])
+    caplog.set_level(logging.INFO, "squad.relay")
+    await write_rows(hurried, "a", [1])
+    async with leading_relay(hurried, RecordingPublisher()) as relay, asyncio.timeout(20):
+        assert await relay.pass_once() == 1
+        await write_rows(hurried, "a", [2])
+        async with hurried.sessions() as session:
+            await session.execute(text("LOCK TABLE outbox"))
+            passing = asyncio.ensure_future(relay.pass_once())
+            await is_patient.event.wait()
+            await session.commit()
+        assert await passing == 1
+        assert relay._reader is not None
+        assert await relay._reader._connection.scalar(text("SHOW statement_timeout")) == "200ms"
+    await hurried.close()
 
 
 async def test_row_that_commits_late_is_published_after_later_positions(database: Database) -> None:
