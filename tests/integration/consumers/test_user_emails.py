@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from db.errors import Failure, classify
 from domain import commands
 from tests import making
-from tests.applying import Bench
+from tests.applying import Bench, StatementCounter
 from tests.making import FakeRecord, new_id, record
 
 
@@ -66,3 +66,23 @@ async def test_whoever_came_to_have_the_email_keeps_it(bench):
     assert (await bench.outcomes())[-1]["code"] == "email-taken"
     await bench.apply(record(commands.DeactivateUser(user_id=bob)), record(commands.ReactivateUser(user_id=ada)))
     assert (await bench.outcomes())[-1]["outcome"] == "applied"
+
+
+async def test_a_batch_of_users_costs_a_fixed_number_of_statements(bench):
+    async def cost(number: int) -> int:
+        users = [new_id() for _ in range(number)]
+        await bench.apply(*(record(making.register_user(user, email=f"{user}@x")) for user in users))
+        asked: list[commands.Command] = []
+        for user in users:
+            asked.append(commands.ChangeEmail(user_id=user, email=f"new-{user}@x"))
+            asked.append(making.register_user(email=f"{user}@x"))
+            asked.append(commands.SetPasswordHash(user_id=user, password_hash="$hash"))
+            asked.append(commands.DeactivateUser(user_id=user))
+            asked.append(commands.ReactivateUser(user_id=user))
+            asked.append(commands.DeleteUser(user_id=user))
+        with StatementCounter(bench.database) as counter:
+            counts = await bench.apply(*map(record, asked))
+        assert counts["applied"] == 6 * number
+        return len(counter.statements)
+
+    assert await cost(60) == await cost(2)
