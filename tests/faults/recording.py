@@ -86,6 +86,7 @@ class Recorder:
                 "runs": [asdict(run) for run in runs],
             }
         )
+        self._write()
         told = ", ".join(f"seed {run.seed} {run.result} {dict(run.faults)}" for run in runs)
         print(  # noqa: T201 - for whoever waits
             f"\n{monotonic() - self._began:.0f} s: {len(self._tests)} of {self._total}, {outcome}: {test} {told};"
@@ -93,11 +94,10 @@ class Recorder:
             flush=True,
         )
 
-    def pytest_sessionfinish(self) -> None:
-        """Write the results."""
-        if self._path is not None and self._tests:
+    def _write(self) -> None:
+        """Write the results so far: hours may be lost otherwise."""
+        if self._path is not None:
             self._path.write_text(json.dumps(self._describe(), indent=1) + "\n")
-            print(f"\nresults: {self._path}")  # noqa: T201 - for whoever waits
 
     def _describe(self) -> dict[str, Any]:
         done = {each["test"] for each in self._tests}
