@@ -1,6 +1,7 @@
 """The checker's judgement of a run without Kafka: records were applied by hand, and a relay's publisher kept them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from time import time
 
 from checker.evidence import Evidence, Place, TopicDump, TopicRecord
@@ -37,15 +38,33 @@ async def judge_run(database: Database, applied: Iterable[FakeRecord], published
         ),
     )
     return judge(
-        Evidence(
-            history=[_attempt(number, record) for number, record in enumerate(commands.records)],
-            commands=commands,
-            events=_published(TOPICS.events, published),
-            outcomes=_published(TOPICS.outcomes, published),
-            dead_letters=_published(TOPICS.dead_letters, published),
-            tables=await read_tables(database.engine, group=GROUP, commands_topic=TOPIC),
+        without_order_of_outcomes(
+            Evidence(
+                history=[_attempt(number, record) for number, record in enumerate(commands.records)],
+                commands=commands,
+                events=_published(TOPICS.events, published),
+                outcomes=_published(TOPICS.outcomes, published),
+                dead_letters=_published(TOPICS.dead_letters, published),
+                tables=await read_tables(database.engine, group=GROUP, commands_topic=TOPIC),
+            )
         )
     )
+
+
+def without_order_of_outcomes(evidence: Evidence) -> Evidence:
+    """Put the outcomes in the order of the outbox, so that theirs is not judged; that of the events is.
+
+    For runs in which the commands of one key come by several partitions, which no producer may do: where there is no
+    root yet, and for repeats, nothing is locked, so outcomes of different partitions are not in the order of commits.
+    """
+    positions = {row.event_id: row.position for row in reversed(evidence.tables.outbox)}
+    records = evidence.outcomes.records
+    ordered = sorted(
+        records, key=lambda record: (record.place.partition, positions.get(record.header("ce_id") or "", 0))
+    )
+    places = sorted(record.place for record in records)
+    moved = [replace(record, place=place) for record, place in zip(ordered, places, strict=True)]
+    return replace(evidence, outcomes=replace(evidence.outcomes, records=moved))
 
 
 def _attempt(number: int, record: TopicRecord) -> Attempt:

@@ -27,6 +27,7 @@ from tests.faults.load import Producer
 from tests.faults.proxying import before_kafka
 from tests.faults.rules import Message
 from tests.faults.scenario import Scenario, open_scenario
+from tests.judging import without_order_of_outcomes
 from tests.making import new_id
 from tests.rivals import Arena
 
@@ -66,8 +67,8 @@ async def test_partitions_added_under_load(scenario: Scenarios, seed: int) -> No
         run.journal.note("partitions added", partitions=len(ends), ends=dict(ends))
         assert len(ends) == 6
         assert all(ends.values()), "every partition has records"
-        verdict = await run.conclude()
-        assert verdict.passed
+        run.amend(without_order_of_outcomes)
+        await run.conclude()
 
 
 @pytest.mark.parametrize("seed", seeds(42))
@@ -252,6 +253,7 @@ async def test_eight_processes_on_fifty_hot_squads(settings: Settings, nursery: 
         await extra.acknowledge(sent)
         await run.until(lambda seen: seen.is_drained, "all is decided and published", 60)
         run.journal.note("eight consumers on the same streams", deadlocks=await count_deadlocks(run))
+        run.amend(without_order_of_outcomes)
         await run.conclude()
         assert all(consumer.code == 0 for consumer in consumers)
 
