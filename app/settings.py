@@ -111,7 +111,7 @@ def masked(field: str, value: object) -> str:
     """Give a setting as it may be shown: secrets as `***`, a URL without its password, what is absent as nothing."""
     if isinstance(value, SecretStr):
         return MASK
-    if field in {"database_url", "database_direct_url"} and value is not None:
+    if field in {"database_url", "database_direct_url", "database_replica_url"} and value is not None:
         return make_url(str(value)).render_as_string(hide_password=True)
     return as_text(value)
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL as one object: engine and session makers, with the timeouts that free a stopped process's locks."""
+"""A PostgreSQL as one object: engines and session makers, with the timeouts that free a stopped process's locks."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from db import deadlines, pooling
 from db.errors import UnreachableError
+from db.one_task import OneTaskSession, give_up_open_connections
 from db.tls import DatabaseTls
 
 
@@ -35,6 +36,7 @@ class Database:
         tls: how it is spoken to.
         pooled: whether the address is a PgBouncer's in transaction mode (`db.pooling`). If not, a connection through a
             pooler is refused: it would not have the timeouts, and hide a crash of the server.
+        replica: where `read_sessions` read; none: here. It is closed with this one.
         proxy_trusted: whether what answers in the server's name is not refused, as long as the timeouts are kept.
     """
 
@@ -56,6 +58,7 @@ class Database:
         tls: DatabaseTls | None = None,
         pooled: bool = False,
         proxy_trusted: bool = False,
+        replica: "Database | None" = None,
     ) -> None:
         self.url = make_url(url).set(drivername="postgresql+asyncpg")
         self._pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": pool_timeout_seconds}
@@ -63,6 +66,7 @@ class Database:
         self._tls = tls or DatabaseTls()
         self._pooled = pooled
         self._proxy_trusted = proxy_trusted
+        self._replica = replica
         milliseconds = {
             "statement_timeout": statement_timeout_seconds,
             "lock_timeout": lock_timeout_seconds,
@@ -97,6 +101,7 @@ class Database:
             self.url, isolation_level="READ COMMITTED", hide_parameters=True, connect_args=arguments, **self._pool
         )
         deadlines.watch_sockets(engine, seconds=self._tcp_user_timeout_seconds)
+        give_up_open_connections(engine)
         if self._pooled:
             pooling.set_for_each_transaction(engine, self._server_settings)
         else:
@@ -105,8 +110,17 @@ class Database:
 
     @cached_property
     def sessions(self) -> async_sessionmaker[AsyncSession]:
-        """Makes asynchronous sessions; the caller commits, leaving without a commit rolls back."""
-        return async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
+        """Makes asynchronous sessions; the caller commits, leaving without a commit rolls back.
+
+        Two tasks at once on one of them: the second gets `db.one_task.SharedSessionError`.
+        """
+        return self._make_sessions(self.engine)
+
+    @cached_property
+    def read_sessions(self) -> async_sessionmaker[AsyncSession]:
+        """Makes sessions whose transactions PostgreSQL lets only read, on the replica if there is one."""
+        source = self._replica or self
+        return self._make_sessions(source.engine.execution_options(postgresql_readonly=True))
 
     @cached_property
     def sync_engine(self) -> Engine:
@@ -144,7 +158,15 @@ class Database:
 
     async def close(self) -> None:
         """Close every pooled connection; the object can be used again afterwards."""
+        if self._replica is not None:
+            await self._replica.close()
         if "engine" in self.__dict__:
             await self.engine.dispose()
         if "sync_engine" in self.__dict__:
             self.sync_engine.dispose()
+
+    @staticmethod
+    def _make_sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
+        return async_sessionmaker(
+            engine, class_=AsyncSession, sync_session_class=OneTaskSession, expire_on_commit=False
+        )

@@ -1,6 +1,7 @@
 """The guide's argument-free sessions, bound once by the wiring.
 
-As in the guide, commit and rollback are the caller's; an exception rolls back; leaving closes.
+As in the guide, commit and rollback are the caller's. Leaving closes, however one leaves, and what was not committed is
+rolled back by that. `docs/sessions.md` says it case by case.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -56,11 +57,28 @@ async def get_db_context() -> AsyncIterator[AsyncSession]:
         NotBoundError: no database is bound.
     """
     async with _database().sessions() as session:
-        try:
-            yield session
-        except BaseException:
-            await session.rollback()
-            raise
+        yield session
+
+
+async def get_read_db() -> AsyncIterator[AsyncSession]:
+    """Give one session that can only read, as a FastAPI dependency; it may be of a replica, which lags behind.
+
+    Raises:
+        NotBoundError: no database is bound.
+    """
+    async with get_read_db_context() as session:
+        yield session
+
+
+@asynccontextmanager
+async def get_read_db_context() -> AsyncIterator[AsyncSession]:
+    """Give one session that can only read, for background work; it may be of a replica, which lags behind.
+
+    Raises:
+        NotBoundError: no database is bound.
+    """
+    async with _database().read_sessions() as session:
+        yield session
 
 
 def get_sync_db() -> Iterator[Session]:
@@ -81,11 +99,7 @@ def get_sync_db_context() -> Iterator[Session]:
         NotBoundError: no database is bound.
     """
     with SyncSessionLocal() as session:
-        try:
-            yield session
-        except BaseException:
-            session.rollback()
-            raise
+        yield session
 
 
 def SyncSessionLocal() -> Session:  # noqa: N802 - the guide's name

@@ -14,7 +14,7 @@ from app.settings import Settings, as_text, variable
 from checker.gathering import Scene
 
 OWN_SETTINGS = (
-    *("database_url", "database_pooler", "database_direct_url"),
+    *("database_url", "database_pooler", "database_direct_url", "database_replica_url"),
     *("kafka_bootstrap_servers", "topic_prefix", "consumer_group"),
     *("topic_partitions", "accept_producer_time", "command_sources", "reply_topics"),
 )
@@ -32,7 +32,12 @@ def open_ground(settings: Settings, servers: stack.Stack) -> Iterator[Settings]:
     name, database_url = f"demo_{uuid4().hex[:12]}", servers.database_url
     # Straight to the server: what the demo shows is no pooler.
     server = settings.model_copy(
-        update={"database_url": database_url, "database_pooler": "none", "database_direct_url": None}
+        update={
+            "database_url": database_url,
+            "database_pooler": "none",
+            "database_direct_url": None,
+            "database_replica_url": None,
+        }
     )
     own = settings_of(server, servers, name)
     asyncio.run(_administer(server, f"CREATE DATABASE {name}"))

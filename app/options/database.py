@@ -46,6 +46,13 @@ class DatabaseOptions(BaseModel):
     database_direct_url: Annotated[
         Text, Field(description="PostgreSQL itself, for relay and migrations, where the other address is a pooler's.")
     ] = None
+    database_replica_url: Annotated[
+        Text,
+        Field(
+            description="A replica for sessions that only read, spoken to as the first address is, pooler or not;"
+            " empty: they read there."
+        ),
+    ] = None
     database_pool_size: Annotated[
         PositiveInt,
         Field(description="Connections of a consumer's lanes at most; relays, upkeep and heartbeat have more."),

@@ -31,9 +31,17 @@ def address(options: DatabaseOptions, *, direct: bool = False) -> URL:
     Raises:
         OSError: the file with the password cannot be read.
     """
-    chosen = (options.database_direct_url if direct else None) or options.database_url
-    url = make_url(chosen)
-    return url.set(password=url.password or read_secret(None, options.database_password_file))
+    return _with_password(options, (options.database_direct_url if direct else None) or options.database_url)
+
+
+def replica_address(options: DatabaseOptions) -> URL | None:
+    """Give where the replica is, with the password; `None`: there is none.
+
+    Raises:
+        OSError: the file with the password cannot be read.
+    """
+    chosen = options.database_replica_url
+    return None if chosen is None else _with_password(options, chosen)
 
 
 def tls(options: DatabaseOptions) -> DatabaseTls:
@@ -54,8 +62,9 @@ def tls(options: DatabaseOptions) -> DatabaseTls:
 def faults(options: DatabaseOptions) -> Iterator[str]:
     """Say what does not go together, each naming its variable and showing no secret."""
     found = [*_address_faults(options, "database_url"), *_tls_faults(options)]
-    if options.database_direct_url is not None:
-        found += _address_faults(options, "database_direct_url")
+    for name in ("database_direct_url", "database_replica_url"):
+        if getattr(options, name) is not None:
+            found += _address_faults(options, name)
     found += unreadable(options, ["database_password_file"])
     yield from found
     if not found:
@@ -63,6 +72,11 @@ def faults(options: DatabaseOptions) -> Iterator[str]:
             tls(options).for_asyncpg()
         except TlsFileError as error:
             yield f"{variable('database_ssl_ca_file' if error.is_ca else 'database_ssl_certificate_file')}: {error}"
+
+
+def _with_password(options: DatabaseOptions, address: str) -> URL:
+    url = make_url(address)
+    return url.set(password=url.password or read_secret(None, options.database_password_file))
 
 
 def _address_faults(options: DatabaseOptions, name: str) -> Iterator[str]:

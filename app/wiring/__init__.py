@@ -13,7 +13,7 @@ from app.wiring.consumer import (
     build_source,
     build_topics,
 )
-from app.wiring.databases import build_database, make_partitions, migrate, open_database
+from app.wiring.databases import build_database, make_partitions, migrate, open_database, open_sessions
 from app.wiring.parts import Kind, Part, Process
 from app.wiring.relay import add_relays, build_retention, count_relay_connections
 from outbox.wake import Notifier, Wake
@@ -32,6 +32,7 @@ __all__ = [
     "migrate",
     "open_database",
     "open_process",
+    "open_sessions",
 ]
 
 

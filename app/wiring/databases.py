@@ -7,6 +7,7 @@ from sqlalchemy import URL
 
 from app.options import database_rules
 from app.settings import Settings, SettingsError, variable
+from db import sessions
 from db.database import Database
 from migrations import run as migrations
 from outbox.partitions import Partitions
@@ -24,22 +25,28 @@ def build_database(settings: Settings, *, pool_size: int | None = None, direct: 
     Raises:
         SettingsError: there is no address of PostgreSQL itself.
     """
-    return Database(
-        url=_address(settings, direct=direct),
-        tls=database_rules.tls(settings),
-        pooled=settings.database_pooler != "none" and not direct,
-        proxy_trusted=settings.database_proxy == "trusted",
-        pool_size=pool_size or settings.database_pool_size,
-        pool_timeout_seconds=settings.database_pool_timeout_seconds,
-        connect_timeout_seconds=settings.database_connect_timeout_seconds,
-        statement_timeout_seconds=settings.statement_timeout_seconds,
-        lock_timeout_seconds=settings.lock_timeout_seconds,
-        idle_in_transaction_timeout_seconds=settings.idle_in_transaction_timeout_seconds,
-        tcp_user_timeout_seconds=settings.tcp_user_timeout_seconds,
-        connection_check_interval_seconds=settings.connection_check_interval_seconds,
-        answer_spare_seconds=settings.answer_spare_seconds,
-        random_page_cost=settings.random_page_cost,
-    )
+    replica = None if direct else database_rules.replica_address(settings)
+
+    def build(url: URL, replica: Database | None = None) -> Database:
+        return Database(
+            url=url,
+            replica=replica,
+            tls=database_rules.tls(settings),
+            pooled=settings.database_pooler != "none" and not direct,
+            proxy_trusted=settings.database_proxy == "trusted",
+            pool_size=pool_size or settings.database_pool_size,
+            pool_timeout_seconds=settings.database_pool_timeout_seconds,
+            connect_timeout_seconds=settings.database_connect_timeout_seconds,
+            statement_timeout_seconds=settings.statement_timeout_seconds,
+            lock_timeout_seconds=settings.lock_timeout_seconds,
+            idle_in_transaction_timeout_seconds=settings.idle_in_transaction_timeout_seconds,
+            tcp_user_timeout_seconds=settings.tcp_user_timeout_seconds,
+            connection_check_interval_seconds=settings.connection_check_interval_seconds,
+            answer_spare_seconds=settings.answer_spare_seconds,
+            random_page_cost=settings.random_page_cost,
+        )
+
+    return build(_address(settings, direct=direct), None if replica is None else build(replica))
 
 
 @asynccontextmanager
@@ -52,6 +59,17 @@ async def open_database(
         yield database
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def open_sessions(settings: Settings) -> AsyncIterator[Database]:
+    """Let the functions of `db.sessions` give sessions, for as long as the block lasts; give their database."""
+    async with open_database(settings) as database:
+        sessions.bind(database)
+        try:
+            yield database
+        finally:
+            sessions.unbind()
 
 
 def migrate(settings: Settings) -> None:

@@ -1,12 +1,15 @@
 """The guide's sessions, on a real database."""
 
 from contextlib import suppress
+from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import wiring
 from db import sessions
+from db.models import User
 from tests.making import NOON, new_id
 
 INSERT = text(
@@ -98,3 +101,29 @@ async def test_connections_carry_the_timeouts_that_free_a_stopped_process_locks(
     }
     for name, value in wanted.items():
         assert await async_db.scalar(text(f"SHOW {name}")) == value
+
+
+async def test_objects_can_be_read_after_a_commit(async_db):
+    user = User(id=uuid4(), email="a@b", email_key="a@b", name="Ada", created_at=NOON, version=1)
+    async_db.add(user)
+    await async_db.commit()
+
+    assert user.name == "Ada"
+
+
+async def test_wiring_binds_and_closes(settings):
+    async with wiring.open_sessions(settings) as opened, sessions.get_db_context() as session:
+        assert await session.scalar(text("SELECT current_database()")) == opened.url.database
+    assert opened.engine.pool.checkedin() == 0
+    with pytest.raises(sessions.NotBoundError):
+        await sessions.get_db_context().__aenter__()
+
+
+async def test_wiring_reads_on_the_replica_that_the_settings_name(settings, empty_database_url):
+    named = settings.model_copy(update={"database_replica_url": empty_database_url})
+    async with wiring.open_sessions(named) as opened:
+        async with sessions.get_read_db_context() as session:
+            assert await session.scalar(text("SELECT current_database()")) == make_url(empty_database_url).database
+        async with sessions.get_db_context() as session:
+            assert await session.scalar(text("SELECT current_database()")) == opened.url.database
+    assert wiring.build_database(named, direct=True).read_sessions.kw["bind"].url.database == opened.url.database

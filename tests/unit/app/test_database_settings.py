@@ -53,6 +53,8 @@ def load(monkeypatch, files, **given: str) -> Settings:
         ({"url": "postgresql://squad:hush@db/x", "password_file": "password"}, "SQUAD_DATABASE_URL: has a password"),
         ({"pooler": "pgbouncer"}, "SQUAD_DATABASE_POOLER"),
         ({"direct_url": "hush"}, "SQUAD_DATABASE_DIRECT_URL: is not a database URL"),
+        ({"replica_url": "hush"}, "SQUAD_DATABASE_REPLICA_URL: is not a database URL"),
+        ({"replica_url": f"{URL}?sslmode=require"}, "SQUAD_DATABASE_REPLICA_URL: has sslmode"),
     ],
 )
 def test_what_does_not_go_together_is_named_and_no_secret_shown(monkeypatch, files, given, said):
@@ -68,6 +70,18 @@ def test_password_comes_from_a_file_and_is_not_shown(monkeypatch, files):
     assert database_rules.address(settings).password == "from a file"
     assert "from a file" not in repr(wiring.build_database(settings).url)
     assert masked("database_url", settings.database_url) == URL
+
+
+def test_replica_gets_the_same_password_and_does_not_show_it(monkeypatch, files):
+    settings = load(
+        monkeypatch, files, url=URL, password_file="password", replica_url="postgresql://squad@replica/squad"
+    )
+
+    found = database_rules.replica_address(settings)
+    assert found is not None
+    assert (found.host, found.password) == ("replica", "from a file")
+    assert "hush" not in masked("database_replica_url", "postgresql://squad:hush@replica/squad")
+    assert wiring.build_database(settings).url.host == "db"
 
 
 def test_drivers_are_told_the_same(monkeypatch, files):

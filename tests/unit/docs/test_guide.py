@@ -1,0 +1,91 @@
+"""The page guide → here: every row of the guide stands there, and what it names is there."""
+
+import ast
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+from db.models import Base
+
+ROOT = Path(__file__).parents[3]
+NOT_YET = "not yet"
+ROWS = [
+    tuple(cell.strip() for cell in line.strip("| ").split(" | "))
+    for line in (ROOT / "docs" / "guide.md").read_text().splitlines()
+    if line.startswith("| ") and not line.startswith(("| guide |", "| ---"))
+]
+NAMES = {
+    *("User", "Squad", "SquadMember", "Project", "Task", "Feedback", "UsageMetrics"),
+    *("create_async_engine", "async_sessionmaker", "get_db", "get_db_context", "get_sync_db", "get_sync_db_context"),
+    *("SyncSessionLocal", "async_db"),
+    *("get_user", "get_user_by_email", "get_users", "get_users_paginated", "get_squad_with_members", "count_users"),
+    *("average_feedback_rating", "squad_member_counts", "soft_delete_user", "get_or_create_user", "transfer_squad"),
+    *("complex_operation", "operation_with_savepoint", "increment_usage"),
+    *("POST /users", "GET /users/{user_id}", "PATCH /users/{user_id}", "DELETE /users/{user_id}"),
+}
+COLUMNS = {
+    "users": {"id", "email", "name", "password_hash", "is_active", "email_verified", "plan_tier", "created_at"}
+    | {"deleted_at"},
+    "squads": {"id", "user_id", "name"},
+    "squad_members": {"id", "squad_id", "role"},
+    "projects": {"id", "squad_id", "name", "status"},
+    "tasks": {"id", "project_id", "status", "priority", "created_at"},
+    "feedback": {"id", "squad_id", "rating", "withdrawn_at"},
+    "usage_metrics": {"id", "squad_id", "metric", "period", "value", "limit_value"},
+}
+
+
+def codes(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def exists(place: str) -> bool:
+    """Tell whether a file, a module, or what a module holds is there."""
+    if "/" in place:
+        return (ROOT / place).exists()
+    module, _, name = place.rpartition(".")
+    try:
+        importlib.import_module(place)
+    except ModuleNotFoundError:
+        holder, _, attribute = module.rpartition(".")
+        try:
+            return hasattr(importlib.import_module(module), name)
+        except ModuleNotFoundError:
+            return hasattr(getattr(importlib.import_module(holder), attribute), name)
+    return True
+
+
+def names_of(path: Path) -> set[str]:
+    return {
+        node.name
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+
+def test_every_name_of_the_guide_has_a_row() -> None:
+    assert {code for row in ROWS for code in codes(row[0])} >= NAMES
+    assert len(ROWS) >= 50
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_places_and_tests_of_a_row_exist(row: tuple[str, str, str]) -> None:
+    _, here, test = row
+    assert (here == NOT_YET) == (test == NOT_YET)
+    if here == NOT_YET:
+        return
+    places = [code for code in codes(here) if re.fullmatch(r"[\w.]+\.[\w.]+|docs/\S+", code)]
+    tests = [code.split("::") for code in codes(test)]
+
+    assert places
+    assert [place for place in places if not exists(place)] == []
+    assert tests
+    assert [name for path, name in tests if name not in names_of(ROOT / path)] == []
+
+
+def test_models_have_the_columns_of_the_guide() -> None:
+    assert {name: wanted - set(Base.metadata.tables[name].columns.keys()) for name, wanted in COLUMNS.items()} == {
+        name: set() for name in COLUMNS
+    }
