@@ -4,7 +4,7 @@ As in the guide, commit and rollback are the caller's. Leaving closes, however o
 rolled back by that. `docs/sessions.md` says it case by case.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -39,7 +39,7 @@ def _database() -> Database:
     return _bound[0]
 
 
-async def get_db() -> AsyncIterator[AsyncSession]:
+async def get_db() -> AsyncGenerator[AsyncSession, None]:
     """Give one session for a request, as a FastAPI dependency.
 
     Raises:
@@ -60,7 +60,7 @@ async def get_db_context() -> AsyncIterator[AsyncSession]:
         yield session
 
 
-async def get_read_db() -> AsyncIterator[AsyncSession]:
+async def get_read_db() -> AsyncGenerator[AsyncSession, None]:
     """Give one session that can only read, as a FastAPI dependency; it may be of a replica, which lags behind.
 
     Raises:
@@ -81,7 +81,7 @@ async def get_read_db_context() -> AsyncIterator[AsyncSession]:
         yield session
 
 
-def get_sync_db() -> Iterator[Session]:
+def get_sync_db() -> Generator[Session, None, None]:
     """Give one synchronous session for a request.
 
     Raises:

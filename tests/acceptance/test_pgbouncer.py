@@ -25,7 +25,9 @@ from tests.pgbouncer import WHY_NOT_HERE, pooling
 
 pytestmark = pytest.mark.skipif(bool(WHY_NOT_HERE), reason=WHY_NOT_HERE)
 
-STARTUP_PARAMETERS = ",".join((*PER_TRANSACTION, "tcp_user_timeout", "client_connection_check_interval"))
+STARTUP_PARAMETERS = ",".join(
+    (*PER_TRANSACTION, "tcp_user_timeout", "client_connection_check_interval", "random_page_cost")
+)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import ProgrammingError as MissingError
+from sqlalchemy.pool import Pool, QueuePool
 
 from db import sessions
 from db.database import Database
@@ -33,9 +34,14 @@ def bound(database):
     sessions.unbind()
 
 
+def lent(pool: Pool) -> int:
+    assert isinstance(pool, QueuePool)
+    return pool.checkedout()
+
+
 async def assert_left_nothing(database: Database, users: int = 0) -> None:
     """No connection is lent, none is in a transaction, and so many users are stored."""
-    assert database.engine.pool.checkedout() == 0
+    assert lent(database.engine.pool) == 0
     async with database.sessions() as session:
         assert await session.scalar(COUNT) == users
         assert await session.scalar(IN_TRANSACTION) == 0
@@ -238,7 +244,7 @@ async def test_reading_sessions_read_on_the_replica_and_all_else_is_written_here
             await session.scalar(COUNT)
     assert "engine" in replica.__dict__
     await database.close()
-    assert replica.engine.pool.checkedin() == 0
+    assert lent(replica.engine.pool) == 0
 
 
 def test_synchronous_session_rolls_back_and_closes_however_it_is_left(bound):
@@ -261,4 +267,4 @@ def test_synchronous_session_rolls_back_and_closes_however_it_is_left(bound):
     with sessions.SyncSessionLocal() as session:
         assert session.scalar(COUNT) == 1
         assert session.scalar(IN_TRANSACTION) == 0
-    assert bound.sync_engine.pool.checkedout() == 0
+    assert lent(bound.sync_engine.pool) == 0
