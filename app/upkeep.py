@@ -6,8 +6,8 @@ from typing import Any, Final
 from app import wiring
 from app.settings import Settings
 from consumers import inbox_floor
+from outbox.day_tables import Table, fetch_tables
 from outbox.days import first_position
-from outbox.retention import Table, fetch_tables
 
 MIDNIGHT: Final = time()
 

@@ -8,7 +8,6 @@ in a detached table, and passes over it. `CONCURRENTLY` would detach without the
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
@@ -18,13 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.database import Database
 from db.errors import sqlstate
-from messages.keys import SLOTS
-from outbox.days import LOCK, day_of, first_position, partition_name
+from outbox.day_tables import DETACHED, Table, fetch_tables
+from outbox.days import LOCK, partition_name
+from outbox.obstacles import find_obstacle
 
 logger = logging.getLogger("squad.relay")
-
-DETACHED: Final = "detached from outbox at "
-"""How the comment of a table begins that was detached here; only such tables are dropped."""
 
 _OCCUPIED: Final = frozenset({"55P03", "57014"})
 """The lock or the statement timeout: somebody uses the table, and the next pass tries again."""
@@ -34,130 +31,6 @@ _SET_TIMEOUTS: Final = text(
     "SELECT set_config('lock_timeout', :lock_milliseconds, true),"
     " set_config('statement_timeout', :statement_milliseconds, true)"
 )
-
-_LIST: Final = text(
-    """
-    SELECT c.relname AS name, i.inhrelid IS NOT NULL AS attached, CAST(c.reltuples AS bigint) AS rows,
-           pg_total_relation_size(c.oid) AS bytes, obj_description(c.oid, 'pg_class') AS comment
-    FROM pg_class c
-    LEFT JOIN pg_inherits i ON i.inhrelid = c.oid AND i.inhparent = CAST('outbox' AS regclass)
-    WHERE c.relkind = 'r' AND c.relname ~ '^outbox_d[0-9]{8}$'
-      AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = CAST('outbox' AS regclass))
-    ORDER BY c.relname
-    """
-)
-
-# "Is there one?" is planned as if there were many, by reading the table until one is met; there is none.
-_BY_INDEX: Final = text("SELECT set_config('enable_seqscan', 'off', true)")
-
-# One statement, one moment: a relay that holds rows and moves its cursor does both in one transaction.
-_CHECK: Final = """
-    SELECT
-        (SELECT last_value FROM outbox_position) AS last_position,
-        (SELECT recorded_at FROM {table} ORDER BY position DESC LIMIT 1) AS last_recorded_at,
-        (SELECT count(*) FROM held WHERE position >= :low AND position < :high) AS held,
-        (SELECT COALESCE(sum(slot_to - slot_from + 1), 0) FROM relay_cursors) AS slots,
-        ARRAY(
-            SELECT c.shard FROM relay_cursors c
-            WHERE (c.system_identifier, c.database_oid, c.outbox_oid) IS DISTINCT FROM (
-                      (SELECT system_identifier FROM pg_control_system()),
-                      (SELECT CAST(oid AS bigint) FROM pg_database WHERE datname = current_database()),
-                      CAST(CAST('outbox' AS regclass) AS bigint)
-                  )
-               OR pg_snapshot_xmax(c.previous) > pg_snapshot_xmax(pg_current_snapshot())
-            ORDER BY c.shard
-        ) AS foreign_shards,
-        ARRAY(
-            SELECT c.shard FROM relay_cursors c
-            WHERE EXISTS (
-                      SELECT FROM {table} o
-                      WHERE o.txid >= pg_snapshot_xmax(c.previous) AND o.slot BETWEEN c.slot_from AND c.slot_to
-                  )
-               OR EXISTS (
-                      SELECT FROM {table} o
-                      WHERE o.txid = ANY(ARRAY(SELECT pg_snapshot_xip(c.previous)))
-                        AND o.slot BETWEEN c.slot_from AND c.slot_to
-                  )
-            ORDER BY c.shard
-        ) AS behind"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """A day's table.
-
-    Args:
-        name, day: which one.
-        is_attached: whether it is a partition of the outbox.
-        detached_at: when it was detached by us; `None` for a table that is attached or was detached by somebody else.
-        rows: an estimate; `None`: unknown before the first vacuum.
-        bytes: with its indexes.
-    """
-
-    name: str
-    day: date
-    is_attached: bool
-    detached_at: datetime | None
-    rows: int | None
-    bytes: int
-
-    @property
-    def was_detached_by_hand(self) -> bool:
-        """Whether nobody here knows when and why it was detached."""
-        return not self.is_attached and self.detached_at is None
-
-
-async def fetch_tables(connection: AsyncConnection) -> list[Table]:
-    """Give every day's table, attached or not, by day."""
-    return [
-        Table(
-            name=row.name,
-            day=day_of(row.name),
-            is_attached=row.attached,
-            detached_at=None if row.attached else _detached_at(row.comment),
-            rows=None if row.rows < 0 else row.rows,
-            bytes=row.bytes,
-        )
-        for row in await connection.execute(_LIST)
-    ]
-
-
-def _detached_at(comment: str | None) -> datetime | None:
-    known = comment is not None and comment.startswith(DETACHED)
-    return datetime.fromisoformat(comment.removeprefix(DETACHED)) if known and comment else None
-
-
-async def find_obstacle(connection: AsyncConnection, day: date, *, recorded_before: datetime) -> str | None:
-    """Say why a day's table must stay; `None`: every row is published, old enough, and held by nobody.
-
-    Args:
-        connection: in a transaction; for a partition one that has locked the outbox, if it is to mean anything.
-        day: whose table.
-        recorded_before: its rows were to be written before this.
-    """
-    low, high = first_position(day), first_position(day + timedelta(days=1))
-    check = text(_CHECK.format(table=partition_name(day))).bindparams(
-        bindparam("low", low, type_=BigInteger), bindparam("high", high, type_=BigInteger)
-    )
-    await connection.execute(_BY_INDEX)
-    found = (await connection.execute(check)).one()
-    if found.last_position < high:
-        return "rows are still written to it"
-    if found.slots < SLOTS:
-        return f"{SLOTS - found.slots} of {SLOTS} slots have no relay"
-    if found.foreign_shards:
-        return f"{_shards(found.foreign_shards)}: no relay has taken its cursor over in this database"
-    if found.behind:
-        return f"{_shards(found.behind)} has not published all of it"
-    if found.held:
-        return f"{found.held} of its rows are held"
-    if found.last_recorded_at is not None and found.last_recorded_at >= recorded_before:
-        return f"its last row was written at {found.last_recorded_at:%Y-%m-%d %H:%M} UTC"
-    return None
-
-
-def _shards(numbers: list[int]) -> str:
-    return f"shard {', '.join(map(str, numbers))}"
 
 
 class Retention:

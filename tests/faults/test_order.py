@@ -16,8 +16,9 @@ from checker.evidence import Evidence, OutboxRow, State, Tables, TopicDump
 from checker.topics import read_topics
 from db.database import Database
 from outbox.connection import own_connection
+from outbox.day_tables import fetch_tables
 from outbox.partitions import Partitions
-from outbox.retention import Retention, fetch_tables
+from outbox.retention import Retention
 from outbox.status import fetch_status
 from tests.conftest import TopicFactory
 from tests.contending_relays import NAME, ContendingRelays

@@ -11,9 +11,10 @@ from consumers.inbox_floor import Rule
 from consumers.pruning import Pruner
 from db.database import Database
 from outbox.connection import own_connection
+from outbox.day_tables import fetch_tables
 from outbox.days import first_position, partition_name
 from outbox.partitions import Partitions
-from outbox.retention import Retention, fetch_tables
+from outbox.retention import Retention
 from tests.filling import fill_state
 from tests.relaying import RecordingPublisher, execute, leading_relay, write_rows
 

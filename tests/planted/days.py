@@ -7,9 +7,10 @@ from sqlalchemy import text
 
 from checker.faults import Invariant
 from outbox import partitions
+from outbox.day_tables import DETACHED
 from outbox.days import partition_name
 from outbox.partitions import Partitions
-from outbox.retention import DETACHED, Retention
+from outbox.retention import Retention
 from tests.planted.gates import blocked_or_done, finish, hold_commit
 from tests.planted.planting import PlantedBug
 from tests.planted.trial import Trial

@@ -13,9 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app import upkeep
 from app.settings import Settings
 from db.database import Database
+from outbox.day_tables import fetch_tables
 from outbox.days import LOCK, first_position, partition_name
+from outbox.obstacles import find_obstacle
 from outbox.partitions import Partitions
-from outbox.retention import Retention, fetch_tables, find_obstacle
+from outbox.retention import Retention
 from outbox.shards import reshard
 from tests.acceptance.conftest import running
 from tests.relaying import RecordingPublisher, append_rows, execute, fetch_rows, leading_relay, write_rows
