@@ -11,7 +11,6 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -27,6 +26,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from db.waiting import jittered_seconds
 from messages.keys import partition_of
+from outbox import producers
 from outbox.refused import Refused, behind
 from outbox.wire import Record
 
@@ -37,10 +37,6 @@ _Place = tuple[str, int]
 
 _BATCH_OVERHEAD_BYTES: Final = 61
 """The header of a record batch, format 2 (Kafka documentation, 5.3.1)."""
-
-
-_CLOSE_TIMEOUT_SECONDS: Final = 5.0
-"""How long connections may take to close; a broker that hangs may never let them."""
 
 
 class InvalidRecordError(BrokerResponseError):  # type: ignore[misc] # aiokafka has no types
@@ -267,45 +263,15 @@ class KafkaPublisher:
         await asyncio.sleep(seconds)
 
     async def _start(self, *, enable_idempotence: bool) -> AIOKafkaProducer:
-        producer = AIOKafkaProducer(**self._settings, enable_idempotence=enable_idempotence)
-        try:
-            async with asyncio.timeout(self._batch_timeout_seconds):
-                await producer.start()
-        except BaseException:
-            await _give_up(producer)
-            raise
-        return producer
+        settings = {**self._settings, "enable_idempotence": enable_idempotence}
+        return await producers.start(settings, timeout_seconds=self._batch_timeout_seconds)
 
     async def _give_up_main(self) -> None:
         producer, self._main = self._main, None
         if producer is not None:
-            await _give_up(producer)
+            await producers.give_up(producer)
 
     async def _give_up_single(self) -> None:
         producer, self._single = self._single, None
         if producer is not None:
-            await _give_up(producer)
-
-
-async def _give_up(producer: AIOKafkaProducer) -> None:
-    """Close a producer so that it sends nothing any more.
-
-    Its own `stop` first flushes, which for an idempotent one can take for ever; the records would arrive late, behind
-    newer ones. So its sender is cancelled by hand, again and again because it awaits its requests one by one.
-    """
-    producer._closed = True
-    sender = producer._sender.sender_task
-    if sender is not None:
-        sender.cancel()
-    await _disconnect(producer)
-    while sender is not None and not sender.done():
-        sender.cancel()
-        await asyncio.wait([sender], timeout=0.1)
-    # Until it was done it may have connected again.
-    await _disconnect(producer)
-
-
-async def _disconnect(producer: AIOKafkaProducer) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_CLOSE_TIMEOUT_SECONDS):
-            await producer.client.close()
+            await producers.give_up(producer)
