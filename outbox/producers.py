@@ -38,6 +38,8 @@ async def give_up(producer: AIOKafkaProducer) -> None:
     Its own `stop` first flushes, which for an idempotent one can take for ever; the records would arrive late, behind
     newer ones. So its sender is cancelled by hand, again and again because it awaits its requests one by one.
     """
+    task = asyncio.current_task()
+    asked = 0 if task is None else task.cancelling()
     producer._closed = True
     sender = producer._sender.sender_task
     if sender is not None:
@@ -48,6 +50,9 @@ async def give_up(producer: AIOKafkaProducer) -> None:
         await asyncio.wait([sender], timeout=0.1)
     # Until it was done it may have connected again.
     await _disconnect(producer)
+    # The client swallows a cancellation that meets it while it closes; whoever is to end would go on for ever.
+    if task is not None and task.cancelling() > asked:
+        raise asyncio.CancelledError
 
 
 async def _disconnect(producer: AIOKafkaProducer) -> None:

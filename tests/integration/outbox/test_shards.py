@@ -68,8 +68,9 @@ async def test_dividing_in_the_middle_of_a_window_publishes_each_row_once(databa
             for key in KEYS[:5]:
                 await write_rows(database, key, [3])
             await divide(database, 4)
-            with pytest.raises(LeaseLostError):
-                await relay.relay_batch()
+            for _ in range(2):  # with its old connection, then with another and the cursor read anew
+                with pytest.raises(LeaseLostError):
+                    await relay.relay_batch()
         await late.commit()
     done = await relay_all(database, publisher, page_rows=20)
     done += await relay_all(database, publisher, page_rows=20)
