@@ -45,6 +45,8 @@ class Code(StrEnum):
     CANNOT_START_IN_PROGRESS_TASK = "cannot-start-in-progress-task"
     CANNOT_START_COMPLETED_TASK = "cannot-start-completed-task"
     CANNOT_START_CANCELLED_TASK = "cannot-start-cancelled-task"
+    CANNOT_COMPLETE_COMPLETED_TASK = "cannot-complete-completed-task"
+    CANNOT_COMPLETE_CANCELLED_TASK = "cannot-complete-cancelled-task"
     CANNOT_CANCEL_COMPLETED_TASK = "cannot-cancel-completed-task"
     CANNOT_CANCEL_CANCELLED_TASK = "cannot-cancel-cancelled-task"
     CANNOT_REOPEN_PENDING_TASK = "cannot-reopen-pending-task"

@@ -53,7 +53,10 @@ START: Final = Transition(
 COMPLETE: Final = Transition(
     wish="completed",
     leads_to=TaskStatus.COMPLETED,
-    refusals=dict.fromkeys((TaskStatus.COMPLETED, TaskStatus.CANCELLED), Code.TASK_NOT_OPEN),
+    refusals={
+        TaskStatus.COMPLETED: Code.CANNOT_COMPLETE_COMPLETED_TASK,
+        TaskStatus.CANCELLED: Code.CANNOT_COMPLETE_CANCELLED_TASK,
+    },
 )
 CANCEL: Final = Transition(
     wish="cancelled",

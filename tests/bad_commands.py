@@ -371,7 +371,15 @@ REJECTED: Final[Mapping[str, tuple[Code, Build]]] = {
     "task there": (Code.TASK_EXISTS, _of(making.create_task(GROUND.squad, GROUND.project, GROUND.open_task))),
     "no task": (Code.TASK_NOT_FOUND, _of(making.complete_task(GROUND.squad, GROUND.missing))),
     "another squad's task": (Code.TASK_NOT_FOUND, _of(making.complete_task(GROUND.elsewhere, GROUND.open_task))),
-    "task done": (Code.TASK_NOT_OPEN, _of(making.complete_task(GROUND.squad, GROUND.done_task))),
+    "a cancelled task done": (
+        Code.CANNOT_COMPLETE_CANCELLED_TASK,
+        _of(making.complete_task(GROUND.elsewhere, GROUND.cancelled)),
+    ),
+    "change of a task done": (
+        Code.TASK_NOT_OPEN,
+        _of(commands.AssignTask(squad_id=GROUND.squad, task_id=GROUND.done_task)),
+    ),
+    "task done": (Code.CANNOT_COMPLETE_COMPLETED_TASK, _of(making.complete_task(GROUND.squad, GROUND.done_task))),
     "another version": (
         Code.VERSION_MISMATCH,
         _of(making.create_project(GROUND.squad, numbered(702)), expectedversion="100000"),

@@ -211,4 +211,4 @@ class World:
         if squad is None:
             return None
         done = self._chance.choice(squad.done_tasks)
-        return commands.CompleteTask(squad_id=squad.id, task_id=done), Code.TASK_NOT_OPEN
+        return commands.CompleteTask(squad_id=squad.id, task_id=done), Code.CANNOT_COMPLETE_COMPLETED_TASK

@@ -143,7 +143,7 @@ async def test_a_sweep_sees_what_the_batch_decided_before_it_and_is_seen_by_what
     )
 
     assert counts["applied"] == 6
-    assert counts["rejected: task-not-open"] == 1
+    assert counts["rejected: cannot-complete-completed-task"] == 1
     assert sorted(await bench.rows("SELECT id::text, status, completed_at FROM tasks")) == sorted(
         [(task, "completed", NOON), (later, "pending", None)]
     )
@@ -244,7 +244,7 @@ async def test_a_sweep_of_too_many_to_name_takes_nothing_back_that_the_batch_dec
         record(making.complete_task(squad, task)),
     )
 
-    assert (counts["applied"], counts["rejected: task-not-open"]) == (2, 2)
+    assert (counts["applied"], counts["rejected: cannot-complete-completed-task"]) == (2, 2)
     assert await bench.rows("SELECT DISTINCT status FROM tasks") == [("completed",)]
 
 

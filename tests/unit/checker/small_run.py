@@ -273,7 +273,7 @@ def make_small_run() -> SmallRun:
         events.SquadOwnershipTransferred(squad_id=SQUAD, from_user_id=ADA, to_user_id=BOB),
     )
     run.repeated()
-    run.rejected(commands.CompleteTask(squad_id=SQUAD, task_id=TASK), "task-not-open")
+    run.rejected(commands.CompleteTask(squad_id=SQUAD, task_id=TASK), "cannot-complete-completed-task")
     run.with_wrong_key(commands.CompleteTask(squad_id=SQUAD, task_id=TASK))
     run.unreadable()
     run.tables["squads"][SQUAD] = {

@@ -401,7 +401,7 @@ def test_record_whose_acknowledgement_was_never_heard_counts_if_it_is_there() ->
         assert judge(run.evidence()).result is Result.PASS
         run.history.attempts[8].expected = "applied"
         assert {finding.invariant for finding in judge(run.evidence()).findings} == {Invariant.AS_EXPECTED}
-        run.history.attempts[8].expected = "rejected:task-not-open"
+        run.history.attempts[8].expected = "rejected:cannot-complete-completed-task"
 
 
 def test_attempt_whose_record_is_not_there_may_be_unknown() -> None:

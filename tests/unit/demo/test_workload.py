@@ -36,7 +36,7 @@ def test_a_small_plan_has_everything_that_can_be_wrong() -> None:
     expected = {each.expected for each in planned}
     wrong = {Reason.UNREADABLE, Reason.KEY_MISMATCH, Reason.INVALID_DATA, Reason.UNKNOWN_TYPE, Reason.ID_CONFLICT}
     assert {f"dead-lettered:{reason}" for reason in wrong} <= expected
-    refused = {Code.EMAIL_TAKEN, Code.SAME_OWNER, Code.TASK_NOT_OPEN, Code.SQUAD_NOT_FOUND}
+    refused = {Code.EMAIL_TAKEN, Code.SAME_OWNER, Code.CANNOT_COMPLETE_COMPLETED_TASK, Code.SQUAD_NOT_FOUND}
     assert {f"rejected:{code}" for code in refused} <= expected
 
 

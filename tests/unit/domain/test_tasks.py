@@ -35,7 +35,7 @@ def test_task_is_created_pending_and_completed_once(world):
     assert completed == TaskCompleted(squad_id=squad_id, project_id=project_id, task_id=task_id, completed_at=NOON)
     assert (state.tasks[task_id].status, state.tasks[task_id].completed_at) == (TaskStatus.COMPLETED, NOON)
 
-    assert refused(state, making.complete_task(squad_id, task_id)) is Code.TASK_NOT_OPEN
+    assert refused(state, making.complete_task(squad_id, task_id)) is Code.CANNOT_COMPLETE_COMPLETED_TASK
 
 
 def test_many_tasks_are_made_by_one_command_and_told_by_few_events(task):
