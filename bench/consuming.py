@@ -8,15 +8,19 @@ from typing import Any, Final
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from sqlalchemy import text
 
 from app import wiring
 from app.settings import Settings
 from bench import guide, limit_sql, processors, report
 from bench.draining import consume_to_end
 from bench.ground import Ground, UnfitGroundError, fresh_database, reset_checkpoints
+from db.database import Database
 
 MOSTLY: Final = 0.99
 """Of the commands that are applied at least; a transfer to the owner who has it already is refused."""
+
+TYPES: Final = text("SELECT type, outcome, count(*) FROM inbox GROUP BY type, outcome ORDER BY type, outcome")
 
 
 async def run_ours(ground: Ground, *, lanes: int) -> dict[str, Any]:
@@ -32,15 +36,26 @@ async def run_ours(ground: Ground, *, lanes: int) -> dict[str, Any]:
             before = processors.spent_seconds()
             counts, phases, seconds = await consume_to_end(settings, database)
             after = processors.spent_seconds()
+            types = await _count_types(database)
     if counts["applied"] < MOSTLY * ground.commands:
         raise UnfitGroundError(f"of {ground.commands} commands these became: {dict(counts)}")
     decided = counts["applied"] + sum(number for name, number in counts.items() if name.startswith("rejected"))
     return {
         "commands_per_second": decided / seconds,
         "counts": dict(counts),
+        "types": types,
         "microseconds": {phase: each / decided * 1e6 for phase, each in phases.items()},
         "processor_microseconds": processors.microseconds_per(decided, before, after),
     }
+
+
+async def _count_types(database: Database) -> dict[str, dict[str, int]]:
+    """Give how many commands of each type had which outcome."""
+    found: dict[str, dict[str, int]] = {}
+    async with database.sessions() as session:
+        for name, outcome, number in await session.execute(TYPES):
+            found.setdefault(name, {})[outcome] = number
+    return found
 
 
 async def run_guide(ground: Ground, *, number: int) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -117,12 +117,38 @@ async def prepare(stack: Stack, *, number: int, seed: int) -> AsyncIterator[Grou
     Seeding commands (users, squads, projects, tasks) go through the consumer itself; the measured ones follow them in
     the same topic: 40 % create a squad, 20 % transfer one, 40 % complete a task.
     """
-    async with open_ground(stack) as settings:
-        yield await _lay(stack, settings, number=number, seed=seed)
-
-
-async def _lay(stack: Stack, settings: Settings, *, number: int, seed: int) -> Ground:
     seeding, measured = plan(random.Random(seed), number)  # noqa: S311 - reproducible on purpose
+    load = {"create": "40 %", "transfer": "20 %", "complete": "40 %"}
+    async with lay(stack, seeding, measured, load) as ground:
+        yield ground
+
+
+@asynccontextmanager
+async def lay(
+    stack: Stack,
+    seeding: Sequence[Sequence[commands.Command]],
+    measured: Sequence[commands.Command],
+    load: Mapping[str, Any],
+) -> AsyncIterator[Ground]:
+    """Give the template database and the topic, removed at the end.
+
+    Args:
+        stack: where.
+        seeding: commands that are applied beforehand, in stages that wait for each other: "seed-0" and so on.
+        measured: those that follow: "measured".
+        load: what these are like; what is found out of them is added.
+    """
+    async with open_ground(stack) as settings:
+        yield await _lay(stack, settings, seeding, measured, load)
+
+
+async def _lay(
+    stack: Stack,
+    settings: Settings,
+    seeding: Sequence[Sequence[commands.Command]],
+    measured: Sequence[commands.Command],
+    load: Mapping[str, Any],
+) -> Ground:
     for number_of_stage, stage in enumerate(seeding):
         await send(settings, stage, name=f"seed-{number_of_stage}")
         await _apply_all(settings, len(stage))
@@ -138,8 +164,7 @@ async def _lay(stack: Stack, settings: Settings, *, number: int, seed: int) -> G
             await connection.execution_options(isolation_level="AUTOCOMMIT")
             await connection.execute(text("VACUUM ANALYZE"))
     size = await send(settings, measured, name="measured")
-    load = {"create": "40 %", "transfer": "20 %", "complete": "40 %", "bytes a command": size, "key skew": "none"}
-    return Ground(stack, settings, number, first_offsets, load)
+    return Ground(stack, settings, len(measured), first_offsets, {**load, "bytes a command": size, "key skew": "none"})
 
 
 def plan(chance: random.Random, number: int) -> tuple[list[list[commands.Command]], list[commands.Command]]:

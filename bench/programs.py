@@ -2,12 +2,13 @@
 
 from typing import Any, Final
 
-from bench import cold, growth, horizon, idle, inserting, kept, latency, memory, scaling, way
+from bench import cold, growth, horizon, idle, inserting, kept, latency, memory, mix, scaling, way
 from bench.peers import contest
 from bench.program import Program
 
 PROGRAMS: Final[tuple[Program[Any], ...]] = (
     way.PROGRAM,
+    mix.PROGRAM,
     contest.PROGRAM,
     latency.PROGRAM,
     memory.PROGRAM,

@@ -177,11 +177,16 @@ def said_of(results: dict[str, Any]) -> str:
         f"Python {results['python']}",
         *(f"{name} {value}" for name, value in results.get("settings", {}).items()),
         *(f"{name.replace('_', ' ')} {_shown(value)}" for name, value in results.get("sizes", {}).items()),
-        *(f"{name} {_shown(value)}" for name, value in results.get("load", {}).items()),
+        *(f"{name} {_shown(value)}" for name, value in _plain(results.get("load", {}))),
         f"seed {results['seed']}",
         f"commit {commit_of(results)}",
     ]
     return ", ".join(parts) + "."
+
+
+def _plain(load: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    """Leave out tables: a program's details show them as such."""
+    return [(name, value) for name, value in load.items() if not isinstance(value, dict)]
 
 
 def commit_of(results: dict[str, Any]) -> str:

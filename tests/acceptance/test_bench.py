@@ -11,6 +11,7 @@ import pytest
 
 import stack as stacks
 from bench.programs import PROGRAMS
+from messages.registry import COMMANDS
 from tests.conftest import skip_without_a_real_kafka
 
 Results = dict[str, Any]
@@ -39,6 +40,13 @@ def check_way(found: Results) -> None:
     assert one["consumer"]["processor_microseconds"]["consumer"] > 0
     assert one["relay"]["events"] == one["consumer"]["counts"]["event"] + 2_000 == 4_000
     assert all((each.get("commands_per_second") or each["events_per_second"]) > 0 for each in one.values())
+
+
+def check_mix(found: Results) -> None:
+    [one] = found["rounds"]
+    assert one["all types"]["types"].keys() == found["load"]["weights"].keys() == COMMANDS.keys()
+    assert sum(sum(each.values()) for each in one["all types"]["types"].values()) == found["sizes"]["commands"]
+    assert one["way"]["counts"]["applied"] >= 0.99 * found["sizes"]["commands"]
 
 
 def check_peers(found: Results) -> None:

@@ -1,0 +1,46 @@
+"""How often each command comes in the mix of all."""
+
+from collections.abc import Mapping
+from typing import Final
+
+WEIGHTS: Final[Mapping[str, int]] = {
+    "user.register.v1": 40,
+    "user.register-if-absent.v1": 20,
+    "user.rename.v1": 10,
+    "user.change-plan-tier.v1": 15,
+    "user.verify-email.v1": 25,
+    "user.change-email.v1": 8,
+    "user.set-password-hash.v1": 12,
+    "user.deactivate.v1": 8,
+    "user.reactivate.v1": 5,
+    "user.delete.v1": 7,
+    "squad.create.v1": 50,
+    "squad.onboard-user.v1": 20,
+    "squad.rename.v1": 10,
+    "squad.describe.v1": 15,
+    "squad.transfer-ownership.v1": 15,
+    "squad.disband.v1": 10,
+    "squad.add-members.v1": 30,
+    "squad.change-member-role.v1": 15,
+    "squad.seat-user.v1": 30,
+    "squad.unseat-user.v1": 10,
+    "squad.remove-member.v1": 10,
+    "squad.create-project.v1": 45,
+    "squad.rename-project.v1": 10,
+    "squad.archive-project.v1": 10,
+    "squad.reopen-project.v1": 5,
+    "squad.create-task.v1": 150,
+    "squad.create-tasks.v1": 20,
+    "squad.assign-task.v1": 70,
+    "squad.change-task-priority.v1": 30,
+    "squad.start-task.v1": 85,
+    "squad.complete-task.v1": 95,
+    "squad.cancel-task.v1": 15,
+    "squad.reopen-task.v1": 15,
+    "squad.complete-project-tasks.v1": 10,
+    "squad.submit-feedback.v1": 30,
+    "squad.withdraw-feedback.v1": 5,
+    "squad.record-usage.v1": 35,
+    "squad.set-usage-limit.v1": 5,
+}
+"""By type, in thousandths; chosen by judgement, as nobody's service was watched for it."""
