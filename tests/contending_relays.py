@@ -109,7 +109,7 @@ class ContendingRelays:
             kafka = KafkaPublisher(
                 client={"bootstrap_servers": self.bootstrap_servers}, backoff_first_seconds=0.01, batch_bytes=100_000
             )
-            publisher = FragilePublisher(kafka=kafka, chance=chance, sleep_seconds=0.5, done=self.done)
+            publisher = FragilePublisher(kafka=kafka, chance=chance, sleep_seconds=1.2, done=self.done)
             self._publishers.append(publisher)
             try:
                 await (self._let_run if chance.random() < 0.5 else self._step)(publisher, chance)
@@ -138,7 +138,7 @@ class ContendingRelays:
         """Let a relay run for a moment, then stop it or cancel it wherever it is."""
         relay, _ = self._build(publisher, chance, ttl_seconds=30)
         running = asyncio.create_task(relay.run())
-        await asyncio.wait([running], timeout=chance.uniform(0.1, 0.6))
+        await asyncio.wait([running], timeout=chance.uniform(0.4, 1.2))
         if chance.random() < 0.5:
             relay.stop()
         else:
@@ -150,7 +150,7 @@ class ContendingRelays:
 
     async def _step(self, publisher: FragilePublisher, chance: random.Random) -> None:
         """Step a relay for a while; its lease is too short for its sleep."""
-        relay, lease = self._build(publisher, chance, ttl_seconds=0.3)
+        relay, lease = self._build(publisher, chance, ttl_seconds=1)
         try:
             for _ in range(chance.randint(5, 60)):
                 try:
@@ -174,7 +174,7 @@ class ContendingRelays:
 
     async def _kill_connections(self, chance: random.Random) -> None:
         while not self._stopped.is_set():
-            await asyncio.sleep(chance.uniform(0.5, 1.5))
+            await asyncio.sleep(chance.uniform(1.5, 4))
             for publisher in self._publishers:
                 publisher.cut("connections killed")
                 publisher.is_doomed = True

@@ -69,7 +69,7 @@ class UnrulyWriters:
     clock: Clock
     writers: int = 12
     sleep_seconds: float = 2
-    late_days: int = 3
+    late_days: int = 2
     keys: Sequence[str] = (HOT, *(f"key-{number}" for number in range(1, 20)))
     done: Counter[str] = field(default_factory=Counter)
     may_begin: asyncio.Event = field(default_factory=asyncio.Event)
