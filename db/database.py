@@ -75,6 +75,8 @@ class Database:
             "client_connection_check_interval": connection_check_interval_seconds,
         }
         self._server_settings = {name: str(round(seconds * 1000)) for name, seconds in milliseconds.items()}
+        # Without them a server that waits for the rest of what we say, no matter with which locks, would not notice.
+        self._server_settings |= deadlines.keepalive_settings(seconds=tcp_user_timeout_seconds)
         self._server_settings["application_name"] = application_name
         self._server_settings["random_page_cost"] = str(random_page_cost)
         self._tcp_user_timeout_seconds = tcp_user_timeout_seconds

@@ -32,6 +32,20 @@ def watch_sockets(engine: AsyncEngine, *, seconds: float) -> None:
     event.listen(engine.sync_engine, "connect", connect)
 
 
+def keepalive_settings(*, seconds: float) -> dict[str, str]:
+    """Ask the server to find out whether we are still there (PostgreSQL documentation, 19.3.2).
+
+    It ends what it was idle in by itself. But in the middle of a statement's messages it is not idle for it, and with
+    nothing to send only probes tell it that nobody is there any more.
+    """
+    between = str(max(1, round(seconds / _PROBES)))
+    return {
+        "tcp_keepalives_idle": between,
+        "tcp_keepalives_interval": between,
+        "tcp_keepalives_count": str(_PROBES - 1),
+    }
+
+
 def libpq_options(*, seconds: float) -> dict[str, object]:
     """Ask libpq for what `watch_sockets` does (PostgreSQL documentation, 33.1.2)."""
     between = max(1, round(seconds / _PROBES))

@@ -14,7 +14,7 @@ from app.cli.faults import EXIT_UNREACHABLE, EXIT_USAGE, explain
 from app.settings import Settings, SettingsError
 from db.database import Database
 from db.errors import Failure, classify, sqlstate
-from db.pooling import PER_TRANSACTION, PoolerError
+from db.pooling import PoolerError
 from outbox.connection import connect_alone
 from outbox.wake import CHANNEL
 from tests import making
@@ -25,9 +25,8 @@ from tests.pgbouncer import WHY_NOT_HERE, pooling
 
 pytestmark = pytest.mark.skipif(bool(WHY_NOT_HERE), reason=WHY_NOT_HERE)
 
-STARTUP_PARAMETERS = ",".join(
-    (*PER_TRANSACTION, "tcp_user_timeout", "client_connection_check_interval", "random_page_cost")
-)
+STARTUP_PARAMETERS = ",".join(sorted(Database(url="postgresql://")._server_settings))
+"""All that we begin a connection with."""
 
 
 @pytest.fixture

@@ -52,13 +52,15 @@ class Span:
     is_marked: bool = False
     is_begun: bool = False
     is_ending: bool = False
+    is_whole: bool = False
 
     def note(self, statement: str, *, is_run: bool) -> None:
         """Go on with a statement, prepared or run."""
         self.statement = statement
         self.is_marked = self.is_marked or self.kind.marked in statement
         self.is_begun = self.is_begun or is_run
-        self.is_ending = is_run and (self.kind.ends in statement or "ROLLBACK;" in statement)
+        self.is_whole = is_run and self.kind.ends in statement
+        self.is_ending = self.is_whole or (is_run and "ROLLBACK;" in statement)
 
 
 @dataclass(slots=True)
@@ -96,7 +98,7 @@ class Spans:
         is_last = span.is_ending and message.direction == "answer" and message.kind == "ReadyForQuery"
         if is_last:
             connection.span = None
-            connection.whole += span.is_marked
+            connection.whole += span.is_marked and span.is_whole
         return span, is_last
 
     def _begin(self, connection: _Connection, statement: str) -> None:
@@ -185,13 +187,12 @@ class Sweep:
     Args:
         kind: of the spans.
         every: cuts only at every so many.
-        first: where it begins.
         warm: whether a connection must have had a whole span before: its statements are prepared then.
 
     It must see all messages from the beginning, and cuts only once it is armed.
     """
 
-    def __init__(self, kind: Kind, *, every: int = 1, first: int = 1, warm: bool = True) -> None:
+    def __init__(self, kind: Kind, *, every: int = 1, warm: bool = True) -> None:
         self.why = ""
         self.happened = asyncio.Event()
         self.is_armed = False
@@ -200,7 +201,7 @@ class Sweep:
         self._kind = kind
         self._spans = Spans(kind)
         self._every = every
-        self._target = first
+        self._target = 1
         self._warm = warm
         self._below = 0
 
@@ -221,7 +222,7 @@ class Sweep:
             self.why = f"message {span.messages} of a {self._kind.name}, in {_shortened(span.statement)}"
             self.cuts.append((span.messages, message.direction, message.kind))
             return True
-        if is_last and span.is_marked and span.messages < self._target:
+        if is_last and span.is_marked and span.is_whole and span.messages < self._target:
             self._below += 1
             if self._below == _SPANS_BELOW:
                 self.happened.set()

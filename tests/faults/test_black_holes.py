@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final
+
+import pytest
 
 from tests.acceptance.conftest import eventually
 from tests.faults.actors import Actor
@@ -37,6 +40,8 @@ IN_A_BATCH = [
 ]
 """Committed, but nobody hears of it; never asked, while locks are held; and neither way."""
 
+WAYS: Final[tuple[Direction, ...]] = ("request", "answer")
+
 IN_A_PAGE = [
     Moment(statement="position + 0", direction="answer", kind="CommandComplete", action=Hole(swallows=["answer"])),
     Moment(statement="SET previous = CAST", direction="request", kind="Bind", action=Hole()),
@@ -49,6 +54,24 @@ async def test_black_holes_and_delays_end_and_lose_nothing(scenario: Scenarios) 
         run.settings = run.settings.model_copy(update={"relay_page_max_rows": PAGE_ROWS})
         async with wired(run, "consumer", **IMPATIENT) as consumer, wired(run, "relay", **IMPATIENT) as relay:
             await run_with_holes(run, consumer, relay)
+
+
+@pytest.mark.long_faults
+async def test_black_holes_between_consumer_and_kafka_end_and_lose_nothing(scenario: Scenarios) -> None:
+    """What it asks for and what it is given; a request may take six seconds, the shortest that settings allow."""
+    quick = {**IMPATIENT, "rebalance_seconds": 0.5, "request_seconds": 6.0}
+    async with scenario(seed=22) as run, wired(run, "consumer", **quick) as consumer:
+        await run.start("consumer", settings=consumer.settings)
+        await run.start("relay")
+        await run.register_users()
+        async with run.load(rate=60):
+            for direction in WAYS:
+                hole = swallow("Fetch", direction)
+                consumer.kafka[0].add(hole)
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await hole.happened.wait()
+                await goes_on(run, "consuming", after=f"a black hole for a {direction} of Fetch")
+        await run.conclude()
 
 
 async def run_with_holes(run: Scenario, consumer: Wire, relay: Wire) -> None:
@@ -81,7 +104,7 @@ async def swallow_relay(run: Scenario, relay: Wire, pages: Sequence[Moments], st
     """First single connections to PostgreSQL and Kafka, then all to PostgreSQL, until another leads."""
     [leader] = [actor for actor in run.actors if actor.role.name == "relay-1"]
     await swallow_one_by_one(run, "relaying", pages)
-    for hole in (swallow_produce("answer"), swallow_produce("request")):
+    for hole in (swallow("Produce", "answer"), swallow("Produce", "request")):
         relay.kafka[0].add(hole)
         async with asyncio.timeout(PATIENCE_SECONDS):
             await hole.happened.wait()
@@ -94,10 +117,10 @@ async def swallow_relay(run: Scenario, relay: Wire, pages: Sequence[Moments], st
     relay.postgres.heal()
 
 
-def swallow_produce(direction: Direction) -> Rule:
+def swallow(kind: str, direction: Direction) -> Rule:
     """Also what the client tries again by itself, so that the whole batch is unknown."""
     return Rule(
-        when=lambda message: (message.kind, message.direction) == ("Produce", direction),
+        when=lambda message: (message.kind, message.direction) == (kind, direction),
         action=Hole(swallows=[direction]),
         times=2,
     )
