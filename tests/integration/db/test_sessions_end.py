@@ -183,8 +183,13 @@ async def test_leaving_a_transaction_while_another_task_uses_it_commits_nothing(
             started.append(asyncio.create_task(session.scalar(text("SELECT 7 FROM pg_sleep(60)"))))
             await asyncio.sleep(0.02)
 
-    with pytest.raises((SharedSessionError, DBAPIError)):
+    with pytest.raises((SharedSessionError, DBAPIError)) as refused:
         await leave()
+    # Rolling back, after the refusal to commit, is refused by the driver.
+    causes: list[BaseException] = [refused.value]
+    while causes[-1].__context__ is not None:
+        causes.append(causes[-1].__context__)
+    assert any("may not commit" in str(each) for each in causes if isinstance(each, SharedSessionError))
     await asyncio.gather(*started, return_exceptions=True)
 
     await assert_left_nothing(bound)
