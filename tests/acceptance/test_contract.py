@@ -37,8 +37,7 @@ async def answering(settings: Settings):
     own.model_fields_set.update(bound)
     await broker.create_topics(own)
     yield own
-    async with broker.open_admin(own) as admin:
-        await admin.delete_topics([plan.name for plan in broker.plan_topics(own)])
+    await broker.delete_topics(own)
 
 
 async def produce(settings: Settings, records: list[FakeRecord]) -> History:
@@ -129,6 +128,7 @@ async def test_what_commands_say_of_themselves_reaches_the_wire(answering, datab
     assert (code, len(printed.splitlines())) == (0, 8)
 
 
+@pytest.mark.real_kafka("topics that are missing")
 async def test_service_does_not_start_without_the_topics_to_reply_to(answering):
     missing = f"{answering.topic_prefix}nowhere"
 

@@ -13,16 +13,16 @@ from tests.acceptance.test_undecodable import of_partition
 
 async def test_partitions_read_to_their_end_are_seen_drained_and_noted(service, database):
     """The empty ones too; and nothing that waits in a partition is older than what is noted."""
-    begun = datetime.now(UTC) - timedelta(seconds=30)
-    await send(service, of_partition(0, 20))
+    begun, partitions = datetime.now(UTC) - timedelta(seconds=30), service.topic_partitions
+    await send(service, of_partition(0, 20, partitions=partitions))
     async with consuming(service, database) as (_, source):
         caught_up = CaughtUp(
             database=database, group=service.consumer_group, drained=lambda: source.drained, answer_seconds=30
         )
         await eventually("all are decided", lambda: decided(database, 20))
-        end = {Partition(service.topic("commands"), number): 0 if number else 20 for number in range(3)}
+        end = {Partition(service.topic("commands"), number): 0 if number else 20 for number in range(partitions)}
         await eventually("all are drained", lambda: _is_drained_at(source, end))
-        assert await caught_up.note_once() == 3
+        assert await caught_up.note_once() == partitions
 
     [(first, is_past)] = await rows(database, "SELECT min(caught_up_at), max(caught_up_at) < now() FROM checkpoints")
     assert first > begun
@@ -35,9 +35,10 @@ async def _is_drained_at(source, end: dict[Partition, int]) -> bool:
 
 async def test_partition_with_records_that_are_in_no_batch_yet_is_not_drained(service, database):
     """The client has given all there is, and polls go on; its lane has not taken it."""
-    await send(service, of_partition(0, 20))
+    await send(service, of_partition(0, 20, partitions=service.topic_partitions))
     source = wiring.build_source(service.model_copy(update={"lanes": 1}), database)
-    full, empty = (Partition(service.topic("commands"), number) for number in (0, 1))
+    full, *others = (Partition(service.topic("commands"), number) for number in range(service.topic_partitions))
+    empty = others[0]
     await source.start()
     reading = asyncio.create_task(source.run())
     try:
@@ -48,9 +49,7 @@ async def test_partition_with_records_that_are_in_no_batch_yet_is_not_drained(se
         batch = await source.next_batch(0)
         assert batch is not None
         assert len(batch.records) == 20
-        await eventually(
-            "it is drained", lambda: _is_drained_at(source, {full: 20, empty: 0, Partition(full.topic, 2): 0})
-        )
+        await eventually("it is drained", lambda: _is_drained_at(source, {full: 20} | dict.fromkeys(others, 0)))
     finally:
         reading.cancel()
         await source.stop()

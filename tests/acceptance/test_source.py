@@ -4,6 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from functools import partial
 
+import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from sqlalchemy import text
@@ -36,6 +37,7 @@ async def send_by(producer, settings, commands) -> None:
     await asyncio.gather(*waiting)
 
 
+@pytest.mark.real_kafka("transactions")
 async def test_gaps_that_transactional_producers_leave_are_believed(service, database):
     """Aborted commands are not applied, marks of transactions are passed over, and a restart finds its last record."""
     async with producing(service, transactional_id=f"{service.consumer_group}-producer") as producer:
@@ -62,6 +64,7 @@ async def set_time_stamps(settings, kind: str) -> None:
         await admin.alter_configs([resource])
 
 
+@pytest.mark.real_kafka("topics stamped by the broker, and changed")
 async def test_no_command_is_decided_by_its_producers_time(service, database):
     """The topic was changed under a running consumer: it stops in front of the first record stamped by a producer."""
     await send(service, of_partition(1, 5))
@@ -107,9 +110,8 @@ async def test_commands_of_producers_that_compress_are_applied(service, database
 async def test_hot_partitions_do_not_keep_a_cold_one_waiting(service, database):
     """Two partitions have 600 commands each, the third one 10: it has its share of the first batches."""
     settings = service.model_copy(update={"lanes": 1, "batch_max_commands": 60})
-    for number in (0, 1):
-        await send(service, of_partition(number, 600))
-    await send(service, of_partition(2, 10))
+    for number, count in ((0, 600), (1, 600), (2, 10)):
+        await send(service, of_partition(number, count, partitions=service.topic_partitions))
     source = wiring.build_source(settings, database)
     await source.start()
     running = asyncio.create_task(source.run())
@@ -125,6 +127,7 @@ async def test_hot_partitions_do_not_keep_a_cold_one_waiting(service, database):
     assert seen[0] + seen[1] <= 5 * 60, seen
 
 
+@pytest.mark.real_kafka("groups of several consumers")
 async def test_rebalance_while_the_database_is_slow_applies_nothing_twice_and_skips_nothing(service, database):
     """Partitions go to another consumer and back, while nobody can load or advance a checkpoint."""
     await send(service, [making.register_user() for _ in range(300)])

@@ -36,12 +36,12 @@ class Damaging:
         return built
 
 
-def of_partition(number: int, count: int):
-    """Give commands whose keys belong to a partition of three."""
+def of_partition(number: int, count: int, *, partitions: int = 3):
+    """Give commands whose keys belong to one of so many partitions."""
     found: list[Command] = []
     while len(found) < count:
         user_id = new_id()
-        if partition_of(user_id.encode(), 3) == number:
+        if partition_of(user_id.encode(), partitions) == number:
             found.append(making.register_user(user_id))
     return found
 
