@@ -8,10 +8,15 @@ import pytest
 import pytest_asyncio
 
 from app.settings import Settings
+from stack import Stack
 from tests.faults.actors import Nursery, open_nursery
 from tests.faults.scenario import Scenario, open_scenario
 
 Scenarios = Callable[..., AbstractAsyncContextManager[Scenario]]
+
+MOCK_SESSION_SECONDS = 4.0
+"""librdkafka's mock gathers a new group's members for three seconds, forgets those whose session is over meanwhile, and
+never answers whom it forgot."""
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -22,9 +27,10 @@ async def nursery() -> AsyncIterator[Nursery]:
 
 
 @pytest.fixture
-def scenario(request: pytest.FixtureRequest, settings: Settings, nursery: Nursery) -> Scenarios:
+def scenario(request: pytest.FixtureRequest, settings: Settings, nursery: Nursery, stack: Stack) -> Scenarios:
     """Opens a scenario on a database and topics of its own: `async with scenario(seed=1) as run`."""
-    return partial(open_scenario, settings, nursery, name=request.node.name)
+    session = MOCK_SESSION_SECONDS if stack.kind == "embedded" else None
+    return partial(open_scenario, settings, nursery, name=request.node.name, session_seconds=session)
 
 
 @pytest.fixture

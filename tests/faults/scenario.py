@@ -176,6 +176,7 @@ async def open_scenario(
     producers: int = 2,
     users: int = 10,
     hot_share: float = 0.5,
+    session_seconds: float | None = None,
 ) -> AsyncIterator[Scenario]:
     """Give a scenario, whose processes, topics and clients are gone at the end.
 
@@ -187,8 +188,10 @@ async def open_scenario(
         producers: how many send.
         users: how many each of them has.
         hot_share: of what happens in squads, how much happens in each producer's first few.
+        session_seconds: of consumers, where the broker cannot do with those of `FAULT_SETTINGS`.
     """
-    own = settings.model_copy(update=FAULT_SETTINGS)
+    session = {} if session_seconds is None else {"session_seconds": session_seconds}
+    own = settings.model_copy(update=FAULT_SETTINGS | session)
     directory = Path(tempfile.mkdtemp(prefix="squad-faults-"))
     await broker.create_topics(own)
     async with AsyncExitStack() as resources:
