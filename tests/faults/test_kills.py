@@ -14,7 +14,8 @@ pytestmark = pytest.mark.real_kafka("groups of several consumers")
 
 async def _kill_at_random(run: Scenario, names: list[str], *, times: int) -> None:
     """Kill processes under load, all of these at once, and start others, so many times."""
-    actors = {name: await run.start(name) for name in {"consumer", "relay", *names}}
+    all_names = names if "service" in names else sorted({"consumer", "relay", *names})
+    actors = {name: await run.start(name) for name in all_names}
     await run.register_users()
     async with run.load():
         for _ in range(times):
