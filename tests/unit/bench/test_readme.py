@@ -4,6 +4,7 @@ import pytest
 
 from bench import readme, report, way
 from bench.programs import PROGRAMS
+from docs.parts import faults
 
 
 def test_readme_is_current():
@@ -18,7 +19,11 @@ def test_missing_part_is_noticed():
 
 
 def test_every_results_file_is_shown():
-    shown = {f"{program.name}.json" for program in PROGRAMS} | {readme.DEMO.name, readme.TESTS.name}
+    shown = {f"{program.name}.json" for program in PROGRAMS} | {
+        readme.DEMO.name,
+        readme.TESTS.name,
+        faults.RESULTS.name,
+    }
 
     assert {path.name for path in report.RESULTS.iterdir() if path.is_file()} <= shown
 
