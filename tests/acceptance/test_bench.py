@@ -102,6 +102,18 @@ def check_inserting(found: Results) -> None:
     assert set(found["milliseconds"]) == {"an array a column", "an array of rows", "COPY"}
 
 
+def check_claims(found: Results) -> None:
+    [one] = found["rounds"]
+    assert len(one["reads_per_second"]) == 3
+    assert all(rate > 0 for rate in one["reads_per_second"].values())
+    assert all(
+        0 < each["p50"] <= each["p99"] for sides in one["delay_milliseconds"].values() for each in sides.values()
+    )
+    assert [each["statements"] for each in one["inserts"].values()] == [1, 1, found["sizes"]["members"]]
+    assert {name: each["statements"] for name, each in one["loads"].items()} == {"eager": 3, "lazy": 1 + 2 * 10}
+    assert one["loads"]["eager"]["rows"] == one["loads"]["lazy"]["rows"] == 10 * (1 + 5 + 2)
+
+
 CHECKS: dict[str, Callable[[Results], None]] = {
     name.removeprefix("check_"): check for name, check in list(globals().items()) if name.startswith("check_")
 }
