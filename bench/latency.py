@@ -1,8 +1,8 @@
 """`python -m bench.latency`: from the intended send time of a command to its event readable, beside the floor."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from statistics import median
@@ -10,6 +10,7 @@ from time import time
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
+from sqlalchemy import text
 
 from app import broker, topic_logs, wiring
 from app.demo.beside import beside
@@ -52,6 +53,8 @@ class Load:
     """
 
     def __init__(self, *, producer: AIOKafkaProducer, topic: str, reader: EventReader, workload: Workload) -> None:
+        self.due: dict[str, float] = {}
+        """By command id, the intended moments of those measured last, seconds since 1970."""
         self._producer = producer
         self._topic = topic
         self._reader = reader
@@ -73,8 +76,28 @@ class Load:
             await asyncio.sleep(max(0, at - time()))
             await self._send(each)
         await self.wait_for(planned)
-        seen = [self._reader.seen_at[each.id or ""] - at for each, at in zip(planned, due, strict=True)]
-        return summarise(seen[warm_up:], rate=rate, sent=len(planned) - warm_up)
+        self.due = {each.id or "": at for each, at in list(zip(planned, due, strict=True))[warm_up:]}
+        seen = [self._reader.seen_at[each] - at for each, at in self.due.items()]
+        return summarise(seen, rate=rate, sent=len(seen))
+
+    def stages(self, sent_at: Mapping[str, float], begun_at: Mapping[str, float]) -> dict[str, float]:
+        """Give the medians of what the commands measured last spent their time on, in milliseconds.
+
+        Args:
+            sent_at: by command id, when the broker had the command.
+            begun_at: when the transaction of its batch began.
+        """
+        published_at, seen_at = self._reader.published_at, self._reader.seen_at
+
+        def middle(till: Mapping[str, float], since: Mapping[str, float]) -> float:
+            return median(till[each] - since[each] for each in self.due) * 1000
+
+        return {
+            "to the broker": middle(sent_at, self.due),
+            "until its transaction begins": middle(begun_at, sent_at),
+            "transaction, and relay to the broker": middle(published_at, begun_at),
+            "until the event is read": middle(seen_at, published_at),
+        }
 
     async def flood(self, number: int) -> float:
         """Send so many at once; give how many per second came through."""
@@ -141,8 +164,26 @@ async def measure(stack: Stack, sizes: Sizes, seed: int) -> dict[str, Any]:
                 await ours.begin()
                 await least.begin()
                 rounds = [await _round(ours, least, sizes) for _ in range(sizes.rounds)]
+                await ours.measure(rate=RATE, seconds=sizes.seconds, warm_up_seconds=sizes.warm_up_seconds)
+                stages = ours.stages(*await _moments(settings))
     load = {"commands": "each creates a task", "bytes a command": _mean_bytes(workload.steady(100)), "key skew": "none"}
-    return {"load": load, "rounds": rounds}
+    return {"load": load, "stages": stages, "rounds": rounds}
+
+
+async def _moments(settings: Settings) -> tuple[dict[str, float], dict[str, float]]:
+    """Give when the broker had each command, by its clock, and when the transaction of its batch began."""
+    async with wiring.open_database(settings) as database, database.sessions() as session:
+        begun = await session.execute(
+            text("SELECT command_id, CAST(extract(epoch FROM recorded_at) AS double precision) FROM inbox")
+        )
+        begun_at = {row.command_id: row[1] for row in begun}
+    sent_at = {}
+    async with aclosing(
+        topic_logs.tail(settings, settings.topic("commands"), from_beginning=True, to_end=True)
+    ) as records:
+        async for record in records:
+            sent_at.setdefault((dict(record.headers).get("ce_id") or b"").decode(), record.timestamp / 1000)
+    return sent_at, begun_at
 
 
 def _mean_bytes(planned: Sequence[Planned]) -> int:
@@ -202,7 +243,11 @@ def details(results: dict[str, Any]) -> str:
         (name, *(f"{median(each[name][part] for each in rounds) * 1000:.1f} ms" for part in PARTS)) for name in names
     ]
     said = f"Capacity, with load and reader on the same machine: {capacity:,.0f} commands/s. Medians of the rounds:"
-    return f"{said}\n\n{report.as_table(('what', 'p50', 'p99', 'longest'), lines)}"
+    stages = report.as_table(
+        ("what a command spends its time on at 200/s", "median"),
+        [(name, f"{milliseconds:.1f} ms") for name, milliseconds in results["stages"].items()],
+    )
+    return f"{said}\n\n{report.as_table(('what', 'p50', 'p99', 'longest'), lines)}\n\n{stages}"
 
 
 PARTS: Final = ("p50_seconds", "p99_seconds", "most_seconds")

@@ -1,7 +1,9 @@
 """The whole way: the guide's own pattern, our consumer and the limit; our relay and bare producers."""
 
 import gc
+import os
 from dataclasses import dataclass
+from statistics import median
 from typing import Any, Final
 
 from bench import consuming, relaying, report
@@ -50,7 +52,7 @@ async def measure(stack: Stack, sizes: Sizes, seed: int) -> dict[str, Any]:
         for number in range(sizes.rounds):
             rounds.append(await run_round(ground, guide_commands=sizes.guide_commands))
             print(f"round {number + 1} of {sizes.rounds}: " + _line(rounds[-1]), flush=True)
-    return {"load": ground.load, "rounds": rounds}
+    return {"load": ground.load, "cores": os.cpu_count(), "rounds": rounds}
 
 
 def _line(one: dict[str, dict[str, Any]]) -> str:
@@ -82,6 +84,19 @@ def processors(results: dict[str, Any]) -> str:
     return report.medians([each["consumer"]["processor_microseconds"] for each in results["rounds"]])
 
 
+def bound(results: dict[str, Any]) -> str:
+    """Say how many commands these processor times leave room for, and how many the first target asks for."""
+    rounds = results["rounds"]
+    spent = median(sum(each["consumer"]["processor_microseconds"].values()) for each in rounds)
+    most = results["cores"] * 1e6 / spent
+    share = median(each["consumer"]["commands_per_second"] for each in rounds) / most
+    wanted = TARGETS[0][3] * median(each["guide"]["commands_per_second"] for each in rounds)
+    return (
+        f"With {results['cores']} cores, all of them busy, that leaves room for {most:,.0f} commands/s, of which the"
+        f" consumer reached {share:.0%}; {TARGETS[0][3]:.0f} times the guide's pattern would be {wanted:,.0f}/s."
+    )
+
+
 def details(results: dict[str, Any]) -> str:
     """Give where a command's time goes."""
     counts = results["rounds"][0]["consumer"]["counts"]
@@ -89,6 +104,7 @@ def details(results: dict[str, Any]) -> str:
     return (
         f"What the commands became: {became}.\n\n"
         f"Processor time of a command in microseconds, two lanes:\n\n{processors(results)}\n\n"
+        f"{bound(results)}\n\n"
         f"Wall time of a command in microseconds by phase, one lane:\n\n{phases(results)}"
     )
 

@@ -87,13 +87,18 @@ class EventReader:
         self._settings = settings
         self._changed = asyncio.Event()
         self.seen_at: dict[str, float] = {}
+        """By command id, seconds since 1970."""
+        self.published_at: dict[str, float] = {}
+        """The same by the broker's clock, which counts milliseconds."""
 
     async def run(self) -> None:
         """Read until cancelled."""
         async with aclosing(topic_logs.tail(self._settings, self._settings.topic("events"))) as records:
             async for record in records:
                 causation_id = (dict(record.headers).get("ce_causationid") or b"").decode()
-                self.seen_at.setdefault(causation_id, time())
+                if causation_id not in self.seen_at:
+                    self.seen_at[causation_id] = time()
+                    self.published_at[causation_id] = record.timestamp / 1000
                 self._changed.set()
 
     async def wait_for(self, ids: Collection[str], *, timeout_seconds: float = LATEST_SECONDS) -> bool:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bench import flood, growth, horizon, latency, memory
+from bench import flood, growth, horizon, latency, memory, way
 from bench.__main__ import menu
 from bench.ground import SOURCE
 from bench.peers import contest, environments, measuring
@@ -82,7 +82,21 @@ def test_latency_is_compared_within_a_round():
         ("5.00 x", True),
         ("5.00 x", False),
     ]
-    assert "5,000 commands/s" in latency.details({"rounds": [one]})
+    details = latency.details({"rounds": [one], "stages": {"to the broker": 1.5}})
+    assert "5,000 commands/s" in details
+    assert "to the broker | 1.5 ms" in details
+
+
+def test_processor_times_say_how_much_room_there_is():
+    one = {
+        "consumer": {"commands_per_second": 10_000.0, "processor_microseconds": {"consumer": 60.0, "PostgreSQL": 40.0}},
+        "guide": {"commands_per_second": 300.0},
+    }
+
+    said = way.bound({"cores": 2, "rounds": [one]})
+
+    assert "room for 20,000 commands/s, of which the consumer reached 50%" in said
+    assert "would be 18,000/s" in said
 
 
 def test_growth_shows_first_beside_last_and_a_curve():
