@@ -26,6 +26,7 @@ class Database:
         connect_timeout_seconds: how long opening a connection may take.
         statement_timeout_seconds, lock_timeout_seconds, idle_in_transaction_timeout_seconds: PostgreSQL's settings of
             those names.
+        transaction_timeout_seconds: the same, of servers that have it, 17 and later; none: there is no limit.
         tcp_user_timeout_seconds: after how long without acknowledgement the server gives up an unplugged client, and we
             an unplugged server.
         connection_check_interval_seconds: how often the server looks, during a statement, whether its client is gone.
@@ -51,6 +52,7 @@ class Database:
         statement_timeout_seconds: float = 30,
         lock_timeout_seconds: float = 5,
         idle_in_transaction_timeout_seconds: float = 30,
+        transaction_timeout_seconds: float | None = None,
         tcp_user_timeout_seconds: float = 30,
         connection_check_interval_seconds: float = 5,
         answer_spare_seconds: float = 5,
@@ -80,6 +82,7 @@ class Database:
         self._server_settings["application_name"] = application_name
         self._server_settings["random_page_cost"] = str(random_page_cost)
         self._tcp_user_timeout_seconds = tcp_user_timeout_seconds
+        self._transaction_timeout_seconds = transaction_timeout_seconds
         self._answer_seconds = statement_timeout_seconds + answer_spare_seconds
         self.answer_spare_seconds = answer_spare_seconds
 
@@ -104,6 +107,8 @@ class Database:
         )
         deadlines.watch_sockets(engine, seconds=self._tcp_user_timeout_seconds)
         give_up_open_connections(engine)
+        if self._transaction_timeout_seconds is not None:
+            deadlines.limit_transactions(engine, seconds=self._transaction_timeout_seconds, pooled=self._pooled)
         if self._pooled:
             pooling.set_for_each_transaction(engine, self._server_settings)
         else:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 _PROBES: Final = 3
@@ -77,6 +77,34 @@ async def more_time(
     yield
     driver._config = usual
     await connection.execute(_RESET_TIMEOUT)
+
+
+def limit_transactions(engine: AsyncEngine, *, seconds: float, pooled: bool) -> None:
+    """Let servers that can, PostgreSQL 17 and later, end each transaction of an engine after so long.
+
+    A client that stops between preparing a statement and running it keeps its locks otherwise: the server waits for the
+    rest, which is neither a statement nor idleness, so that no other timeout counts.
+
+    Args:
+        engine: whose transactions.
+        seconds: how long.
+        pooled: whether a connection is another's after each transaction, so that the limit is set for each.
+    """
+    limit = (
+        f"SELECT set_config('transaction_timeout', '{round(seconds * 1000)}', {str(pooled).lower()})"
+        " WHERE CAST(current_setting('server_version_num') AS integer) >= 170000"
+    )
+
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(limit)
+
+    def connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's adapter
+        connection.run_async(lambda driver: driver.execute(limit))
+
+    if pooled:
+        event.listen(engine.sync_engine, "begin", begin)
+    else:
+        event.listen(engine.sync_engine, "connect", connect)
 
 
 async def allow(connection: AsyncConnection, *, seconds: float | None) -> None:

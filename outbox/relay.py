@@ -192,6 +192,10 @@ class Relay:
                 holding.cancel()
         except BaseExceptionGroup as error:
             raise _first_of(error) from error
+        finally:
+            # Whoever led meanwhile moved the cursor, or other slots are ours now. In the middle of a page that would be
+            # noticed at its end; between pages only here.
+            await self.close()
 
     async def _relay_until_stopped(self) -> None:
         poll_seconds = self._poll_least_seconds

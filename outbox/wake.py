@@ -5,7 +5,7 @@ import logging
 from typing import Any, Final
 from weakref import WeakSet
 
-from asyncpg import InterfaceError, PostgresError
+from asyncpg import InterfaceError, InternalClientError, PostgresError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,7 +19,8 @@ logger = logging.getLogger("squad.relay")
 
 _NOTIFY: Final = f"NOTIFY {CHANNEL}"
 _CHECK: Final = text("SELECT 1")
-_FAILURES: Final = (SQLAlchemyError, PostgresError, InterfaceError, OSError)
+# The driver's own: a server's last words that come while a statement begins are an error inside it.
+_FAILURES: Final = (SQLAlchemyError, PostgresError, InterfaceError, InternalClientError, OSError)
 
 
 class Wake:

@@ -134,8 +134,10 @@ async def leading_relay(
 ) -> AsyncIterator[Relay]:
     """Give a relay that took the lease, from whomever."""
     lease = Lease(database=database, name=relay_lease(shard), ttl_seconds=600)
-    await execute(database, "UPDATE leases SET expires_at = '-infinity'")
-    assert await lease.acquire_once()
+    async with asyncio.timeout(10):
+        while not await lease.acquire_once():
+            # It may be renewed between the two.
+            await execute(database, "UPDATE leases SET expires_at = '-infinity'")
     relay = Relay(
         database=database,
         publisher=publisher,

@@ -67,6 +67,10 @@ class DatabaseOptions(BaseModel):
     idle_in_transaction_timeout_seconds: Annotated[
         PositiveFloat, Field(description="After which PostgreSQL ends a transaction whose client says nothing.")
     ] = 30
+    transaction_timeout_seconds: Annotated[
+        PositiveFloat,
+        Field(description="After which PostgreSQL, from 17 on, ends a batch's transaction, whatever it waits for."),
+    ] = 60
     tcp_user_timeout_seconds: Annotated[
         PositiveFloat,
         Field(description="After which PostgreSQL gives up a client that acknowledges nothing, and we PostgreSQL."),

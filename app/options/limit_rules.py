@@ -14,6 +14,8 @@ _AT_MOST: Final = (
     # Else a statement that waits for a lock is cancelled as slow, which is blamed on its records.
     ("lock_timeout_seconds", "statement_timeout_seconds"),
     ("outbox_lock_timeout_seconds", "statement_timeout_seconds"),
+    # Else a slow statement ends its batch's connection instead of being cancelled.
+    ("statement_timeout_seconds", "transaction_timeout_seconds"),
 )
 """Of each pair the first is at most the second."""
 

@@ -45,7 +45,7 @@ async def open_process(settings: Settings, kind: Kind) -> AsyncIterator[Process]
         kind: which parts it has.
     """
     async with AsyncExitStack() as resources:
-        database = await resources.enter_async_context(open_database(settings))
+        database = await resources.enter_async_context(open_database(settings, batches=True))
         # Connections that the lanes cannot take: a relay that waits for one would lose its lease.
         own = await resources.enter_async_context(
             open_database(settings, pool_size=count_relay_connections(settings), direct=kind != "consumer")

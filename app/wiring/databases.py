@@ -14,13 +14,16 @@ from outbox.partitions import Partitions
 from outbox.retention import Retention
 
 
-def build_database(settings: Settings, *, pool_size: int | None = None, direct: bool = False) -> Database:
+def build_database(
+    settings: Settings, *, pool_size: int | None = None, direct: bool = False, batches: bool = False
+) -> Database:
     """Build the database's object; nothing connects yet.
 
     Args:
         settings: where it is, and its timeouts.
         pool_size: connections at most, in place of the setting.
         direct: whether it must be PostgreSQL itself, not a pooler.
+        batches: whether its transactions are a consumer's batches, which have a time limit.
 
     Raises:
         SettingsError: there is no address of PostgreSQL itself.
@@ -40,6 +43,7 @@ def build_database(settings: Settings, *, pool_size: int | None = None, direct: 
             statement_timeout_seconds=settings.statement_timeout_seconds,
             lock_timeout_seconds=settings.lock_timeout_seconds,
             idle_in_transaction_timeout_seconds=settings.idle_in_transaction_timeout_seconds,
+            transaction_timeout_seconds=settings.transaction_timeout_seconds if batches else None,
             tcp_user_timeout_seconds=settings.tcp_user_timeout_seconds,
             connection_check_interval_seconds=settings.connection_check_interval_seconds,
             answer_spare_seconds=settings.answer_spare_seconds,
@@ -51,10 +55,10 @@ def build_database(settings: Settings, *, pool_size: int | None = None, direct: 
 
 @asynccontextmanager
 async def open_database(
-    settings: Settings, *, pool_size: int | None = None, direct: bool = False
+    settings: Settings, *, pool_size: int | None = None, direct: bool = False, batches: bool = False
 ) -> AsyncIterator[Database]:
     """Give the database of `build_database`, closed at the end."""
-    database = build_database(settings, pool_size=pool_size, direct=direct)
+    database = build_database(settings, pool_size=pool_size, direct=direct, batches=batches)
     try:
         yield database
     finally:

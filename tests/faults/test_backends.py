@@ -10,7 +10,7 @@ from tests.faults.scenario import Scenario
 
 TERMINATE = text(
     """
-    SELECT application_name, state, left(query, 60) AS query, pg_terminate_backend(pid)
+    SELECT application_name, coalesce(state, 'starting') AS state, left(query, 60) AS query, pg_terminate_backend(pid)
     FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
     """

@@ -99,4 +99,5 @@ async def run_with_cuts(run: Scenario, *, every: int, rate: float, seconds: floa
             await happened([*fetched, *produced], seconds)
         await run.conclude()
     assert len(sweeps[0].cuts) > 60 / every
-    assert len(sweeps[1].cuts) > 40 / every
+    # So many messages has even the shortest page; how many the longest has depends on what it finds to do.
+    assert len(sweeps[1].cuts) > 30 / every

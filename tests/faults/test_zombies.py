@@ -19,8 +19,15 @@ from tests.faults.spans import BATCH, PAGE, Moment, Moments
 from tests.faults.wires import Wire, wired
 from tests.relaying import execute, fetch_rows
 
-SETTINGS = {"relay_page_max_rows": 10, "lanes": 1, "idle_in_transaction_timeout_seconds": 2.0}
-"""With one lane a consumer has one transaction; if it is stopped, its locks are free after those seconds."""
+SETTINGS = {
+    "relay_page_max_rows": 10,
+    "lanes": 1,
+    "idle_in_transaction_timeout_seconds": 2.0,
+    "statement_timeout_seconds": 5.0,
+    "transaction_timeout_seconds": 5.0,
+}
+"""With one lane a consumer has one transaction; if it is stopped, its locks are free after 2 s, or 5 s where it stopped
+between preparing a statement and running it."""
 
 LONG_IN_TRANSACTION = text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"

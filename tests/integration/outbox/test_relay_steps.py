@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
@@ -263,6 +264,31 @@ async def test_running_relay_goes_on_after_its_connection_was_killed(database: D
         await publisher.wait_until(lambda _: len(set(publisher.positions)) == 3)
         relay.stop()
     assert publisher.positions[:4] == publisher.positions[:2] * 2
+
+
+async def test_notifier_outlives_a_backend_that_ends_while_it_begins_to_speak(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute, tries = asyncpg.Connection.execute, iter(range(10))
+
+    async def fail_once(self: asyncpg.Connection, statement: str) -> str:
+        if statement.startswith("NOTIFY") and next(tries) == 0:
+            raise asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress")
+        return str(await execute(self, statement))
+
+    monkeypatch.setattr(asyncpg.Connection, "execute", fail_once)
+    wake = Wake()
+    listener, notifier = Listener(database=database, wake=wake), Notifier(database=database)
+    async with asyncio.TaskGroup() as group, asyncio.timeout(20):
+        group.create_task(listener.run())
+        group.create_task(notifier.run())
+        await listener.listening.wait()
+        assert await wake.wait(20)
+        while not await wake.wait(0.05):
+            notifier.notify()
+        listener.stop()
+        notifier.stop()
+    assert next(tries) > 1
 
 
 async def test_notification_wakes_across_connections(database: Database) -> None:

@@ -244,6 +244,41 @@ async def test_running_relays_follow_a_new_division_beside_the_worst_writers(dat
     assert verdict.repeated <= 50 * 2 * 4
 
 
+async def test_relay_that_was_idle_when_it_lost_its_shard_reads_the_cursor_that_came_instead(
+    database: Database,
+) -> None:
+    """It stands in no page then, and so nothing it does fails."""
+    await divide(database, 4)
+    publisher = RecordingPublisher()
+    relay = builder(database, publisher)(0)
+    passes = note_passes(relay)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(relay.run())
+        # Its waits grow to half a second, so that it is in one of them now.
+        await until(lambda: len(passes) >= 7)
+        await divide(database, 1)
+        for key in KEYS:
+            await write_rows(database, key, [1])
+        await publisher.wait_until(lambda records: len(records) == len(KEYS))
+        relay.stop()
+
+    verdict = await judge(database, publisher.records)
+    assert (verdict.lost, verdict.repeated, verdict.disordered) == (set(), 0, [])
+
+
+def note_passes(relay: Relay) -> list[int]:
+    """Give a list that grows by one for each pass of a relay."""
+    passes: list[int] = []
+    original = relay.relay_batch
+
+    async def noted() -> int:
+        passes.append(await original())
+        return passes[-1]
+
+    relay.relay_batch = noted  # type: ignore[method-assign]
+    return passes
+
+
 async def test_relay_of_a_shard_that_is_gone_ends_and_its_process_goes_on(database: Database) -> None:
     await divide(database, 4)
     publisher = RecordingPublisher()
