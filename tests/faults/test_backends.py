@@ -1,9 +1,10 @@
 """Every connection to PostgreSQL broken under load, again and again: nothing is lost, doubled or out of order."""
 
 import asyncio
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
 from tests.faults.conftest import Scenarios
 from tests.faults.scenario import Scenario
@@ -20,9 +21,11 @@ TERMINATE = text(
 async def _terminate_all(run: Scenario) -> None:
     """End every backend of the run's database but our own, and note what each was at."""
     progress = await run.glance()
-    async with run.database.engine.connect() as connection:
-        ended = [row for row in await connection.execute(TERMINATE) if row.application_name == "agent-squad"]
-    assert ended
+    ended: list[Row[Any]] = []
+    async with run.database.engine.connect() as connection, asyncio.timeout(20):
+        # Right after the time before, there may be none yet.
+        while not ended:
+            ended = [row for row in await connection.execute(TERMINATE) if row.application_name == "agent-squad"]
     run.journal.note(
         "every backend terminated",
         breaks=sum(actor.lives and actor.role.relays for actor in run.actors),
