@@ -177,7 +177,7 @@ async def _moments(settings: Settings) -> tuple[dict[str, float], dict[str, floa
             text("SELECT command_id, CAST(extract(epoch FROM recorded_at) AS double precision) FROM inbox")
         )
         begun_at = {row.command_id: row[1] for row in begun}
-    sent_at = {}
+    sent_at: dict[str, float] = {}
     async with aclosing(
         topic_logs.tail(settings, settings.topic("commands"), from_beginning=True, to_end=True)
     ) as records:
