@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from bench import claims, cold, growth, horizon, idle, inserting, kept, latency, memory, mix, scaling, way
+from bench import claims, cold, copies, growth, horizon, idle, inserting, kept, latency, memory, mix, scaling, way
 from bench.peers import contest
 from bench.program import Program
 
@@ -20,4 +20,5 @@ PROGRAMS: Final[tuple[Program[Any], ...]] = (
     cold.PROGRAM,
     inserting.PROGRAM,
     claims.PROGRAM,
+    copies.PROGRAM,
 )

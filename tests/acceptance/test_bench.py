@@ -114,6 +114,11 @@ def check_claims(found: Results) -> None:
     assert one["loads"]["eager"]["rows"] == one["loads"]["lazy"]["rows"] == 10 * (1 + 5 + 2)
 
 
+def check_copies(found: Results) -> None:
+    [one] = found["rounds"]
+    assert all(one[each] > 0 for each in ("template", "copy", "drop"))
+
+
 CHECKS: dict[str, Callable[[Results], None]] = {
     name.removeprefix("check_"): check for name, check in list(globals().items()) if name.startswith("check_")
 }

@@ -75,13 +75,13 @@ def test_an_installed_environment_is_left_alone(venv: Path) -> None:
     assert "install" not in run("make", "-n", "setup", f"VENV={venv}").stdout
 
 
-@pytest.mark.parametrize("changed", ["pyproject.toml", "requirements/dev.txt"])
+@pytest.mark.parametrize("changed", ["pyproject.toml", "client/pyproject.toml", "requirements/dev.txt"])
 def test_an_environment_is_made_again_by_hash_when_what_it_is_made_from_changed(venv: Path, changed: str) -> None:
     planned = run("make", "-n", f"--what-if={changed}", "setup", f"VENV={venv}").stdout
 
     assert f"python3 -m venv {venv}" in planned
     assert "pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt" in planned
-    assert "--no-deps --no-build-isolation -e ." in planned
+    assert "--no-deps --no-build-isolation -e . -e ./client" in planned
 
 
 def test_a_python_that_does_not_fit_is_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[3]
 FREE = {"bench", "tests"}
+TESTING = {"agent_squad_testing"}
 PURE = {"annotated_types"}
 
 
@@ -30,7 +31,14 @@ def runtime_distributions() -> set[str]:
 
 
 def test_every_room_is_under_the_rules() -> None:
-    assert set(contracts()["importlinter"]["root_packages"].split()) == rooms()
+    assert set(contracts()["importlinter"]["root_packages"].split()) == rooms() | TESTING
+
+
+def test_no_room_may_know_the_testing_plugin() -> None:
+    contract = contracts()["importlinter:contract:tested"]
+
+    assert set(contract["source_modules"].split()) == rooms()
+    assert set(contract["forbidden_modules"].split()) >= TESTING
 
 
 def test_every_room_has_its_place_among_the_layers() -> None:

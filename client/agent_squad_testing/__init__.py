@@ -1,0 +1,1 @@
+"""For tests of code that uses Agent Squad's tables: a fresh real database for each."""
