@@ -48,6 +48,8 @@ class Assignment:
     def __init__(self, *, lanes: int, max_records: int, max_bytes: int) -> None:
         self.generation = 0
         """Counts assignments: what was read under an older one is not ours any more."""
+        self.is_dealt = False
+        """Whether the group has dealt its partitions, even if none is ours; not before, nor between two deals."""
         self.changed = asyncio.Event()
         """Set when there may be something to adopt."""
         self.adopted = asyncio.Event()
@@ -72,6 +74,7 @@ class Assignment:
     def revoke(self) -> None:
         """Everything is taken away."""
         self.generation += 1
+        self.is_dealt = False
         self.forget(list(self._lane_of))
         self._lane_of.clear()
 
@@ -79,6 +82,7 @@ class Assignment:
         """These are ours now, and nothing else."""
         self.revoke()
         lanes = len(self.buffers)
+        self.is_dealt = True
         self._lane_of.update((partition, number % lanes) for number, partition in enumerate(sorted(partitions)))
         self.changed.set()
 

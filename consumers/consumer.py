@@ -52,6 +52,7 @@ class Consumer:
             backoff_most_seconds=backoff_most_seconds,
         )
         self.counts: Counter[str] = Counter()
+        self.tally = self._settler.tally
 
     async def run(self) -> None:
         """Consume until `stop`; batches under way are finished, if the database lets them.

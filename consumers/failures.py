@@ -20,6 +20,7 @@ from typing import Protocol
 from consumers.checkpoints import FencedError
 from consumers.inbox import RivalError
 from consumers.records import Batch, Partition, Record, partition_of
+from consumers.tally import Tally, Trouble
 from db.describing import describe, trace
 from db.errors import Failure, classify
 from db.waiting import jittered_seconds, wait_for
@@ -77,6 +78,7 @@ class Settler:
         self._deploy_seconds = deploy_seconds
         self._backoff_seconds = backoff_seconds
         self._backoff_most_seconds = backoff_most_seconds
+        self.tally = Tally()
 
     async def settle(self, batch: Batch) -> frozenset[Partition]:
         """Apply a batch, however long it takes.
@@ -87,11 +89,13 @@ class Settler:
         Raises:
             HalfDeployedError: the schema did not come to fit in time.
         """
-        error = await self._apply_patiently(batch)
+        with Trouble(self.tally) as trouble:
+            error = await self._apply_patiently(batch, trouble)
         if error is None:
             return frozenset()
         if len(batch.records) == 1:
             return self._stop(batch, error)
+        self.tally.bisections += 1
         left, right = batch.halves()
         stopped = await self.settle(left)
         rest = right.without(stopped)
@@ -99,19 +103,21 @@ class Settler:
             stopped |= await self.settle(rest)
         return stopped
 
-    async def _apply_patiently(self, batch: Batch) -> Exception | None:
+    async def _apply_patiently(self, batch: Batch, trouble: Trouble) -> Exception | None:
         """Apply until it is done, the batch is no longer ours, or an error says that the records are at fault."""
         waits = jittered_seconds(first_seconds=self._backoff_seconds, most_seconds=self._backoff_most_seconds)
-        clashes, since, trouble = 0, monotonic(), ""
+        clashes, since = 0, monotonic()
         while self._source.is_current(batch):
             try:
                 counts = await self._processor.apply(batch)
             except FencedError as fenced:
                 logger.warning("batch dropped: %s", fenced)
+                self.tally.fenced += 1
                 self._source.read_again(batch)
                 return None
             except RivalError as rival:
                 logger.info("deciding again: %s", rival)
+                self.tally.rivals += 1
                 continue
             except Exception as error:
                 failure = classify(error)
@@ -125,9 +131,8 @@ class Settler:
                     raise HalfDeployedError(
                         f"schema or rights do not fit this release (`squad migrate`?): {describe(error)}"
                     ) from error
-                if failure != trouble:
+                if trouble.meet(failure):
                     logger.warning("%s failure, the same records again: %s", failure, describe(error))
-                    trouble = failure
                 if await wait_for(self._stopping, next(waits)):
                     logger.warning("batch left to whoever reads it next: the process is to end")
                     return None
@@ -139,6 +144,7 @@ class Settler:
         return None
 
     def _stop(self, batch: Batch, error: Exception) -> frozenset[Partition]:
+        self.tally.culprits += 1
         [record] = batch.records
         partition = partition_of(record)
         self._source.stop_partition(

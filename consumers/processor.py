@@ -13,6 +13,7 @@ from consumers.decode import Decoder, Incoming
 from consumers.records import Batch
 from consumers.results import Results, Topics
 from db.database import Database
+from db.distribution import ROWS, SECONDS, Distribution
 from db.load import load_state
 from db.sweep import carry_out, is_concerned
 from db.write import write_state
@@ -49,6 +50,9 @@ class Processor:
         self._topics = topics
         self._decoder = decoder
         self.phase_seconds: Counter[str] = Counter()
+        self.batch_seconds = Distribution(SECONDS)
+        self.batch_records = Distribution(ROWS)
+        """Of the batches that were committed."""
 
     async def apply(self, batch: Batch) -> Counter[str]:
         """Apply a batch: all of its records, or none.
@@ -62,13 +66,15 @@ class Processor:
             Exception: what the database said (`db.errors.classify`). After a failed COMMIT the batch may be applied;
                 applying it again then raises `FencedError`.
         """
-        stopwatch = Stopwatch(self.phase_seconds)
+        began, stopwatch = perf_counter(), Stopwatch(self.phase_seconds)
         incoming = self._decoder.decode(batch.records)
         stopwatch.done("decode")
         async with self._database.transaction() as session:
             decisions = await self._decide(session, batch, incoming, stopwatch)
             await self._write(session, batch, decisions, stopwatch)
         stopwatch.done("commit")
+        self.batch_seconds.note(perf_counter() - began)
+        self.batch_records.note(len(batch.records))
         return decisions.results.counts
 
     async def _decide(

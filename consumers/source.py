@@ -153,6 +153,17 @@ class Source:
         return self._assignment.positions
 
     @property
+    def lags(self) -> Mapping[Partition, int]:
+        """How many offsets of each partition that is read are in no batch yet, as far as the broker has told."""
+        found = {}
+        for partition, position in self._assignment.positions.items():
+            handle = TopicPartition(*partition)
+            end = self._consumer.highwater(handle) if handle in self._consumer.assignment() else None
+            if end is not None:
+                found[partition] = max(0, end - position)
+        return found
+
+    @property
     def drained(self) -> Mapping[Partition, Drained]:
         """What was seen last of each partition that had nothing more to read."""
         return self._polling.drained
@@ -161,6 +172,11 @@ class Source:
     def generation(self) -> int:
         """Counts assignments."""
         return self._assignment.generation
+
+    @property
+    def is_member(self) -> bool:
+        """Whether the group counts us in: its partitions are dealt, even if none is ours."""
+        return self._assignment.is_dealt
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # the client library is untyped

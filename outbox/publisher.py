@@ -28,6 +28,7 @@ from db.waiting import jittered_seconds
 from messages.keys import partition_of
 from outbox import producers
 from outbox.refused import Refused, behind
+from outbox.tally import Tally
 from outbox.wire import Record
 
 logger = logging.getLogger("squad.relay")
@@ -82,6 +83,7 @@ class KafkaPublisher:
             sends negative sequence numbers.
         compression: "gzip", "snappy", "lz4", "zstd" or None.
         backoff_first_seconds, backoff_most_seconds: the waits before something unknown is tried again, full jitter.
+        tally: is told what is unknown, and when Kafka cannot be had.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class KafkaPublisher:
         compression: str | None = None,
         backoff_first_seconds: float = 0.1,
         backoff_most_seconds: float = 30,
+        tally: Tally | None = None,
     ) -> None:
         # aiokafka 0.14 does not know this error, and an unknown one is tried again for ever.
         kafka_errors.setdefault(InvalidRecordError.errno, InvalidRecordError)
@@ -114,6 +117,7 @@ class KafkaPublisher:
         self._opening = asyncio.Lock()
         self._sent = 0
         self._is_troubled = False
+        self._tally = tally or Tally()
 
     async def publish(self, records: Sequence[Record]) -> Sequence[Refused]:
         """Publish records, and return when every one is acknowledged or refused; what is unknown is tried for ever.
@@ -130,6 +134,7 @@ class KafkaPublisher:
         except BaseException:
             # Whoever is interrupted may lead no more: what is still on its way must not arrive behind newer records.
             await self.close()
+            self._end_trouble()
             raise
 
     async def close(self) -> None:
@@ -146,8 +151,7 @@ class KafkaPublisher:
         if remaining:
             await self._give_up_main()
             await self._publish_one_by_one(remaining)
-        if self._is_troubled:
-            self._is_troubled = False
+        if self._end_trouble():
             logger.info("kafka available again")
         refused = [each for share in shares for each in share.refused]
         return sorted(refused, key=lambda each: each.position) if refused else ()
@@ -188,6 +192,7 @@ class KafkaPublisher:
             try:
                 await self._send(producer, batch, share.place)
             except _UNKNOWN as error:
+                self._tally.unknown += 1
                 logger.warning("batch failed topic=%s partition=%d rows=%d error=%r", *share.place, count, error)
                 return
             self._sent += count
@@ -243,6 +248,7 @@ class KafkaPublisher:
             except _REFUSALS as error:
                 return repr(error)
             except _UNKNOWN as error:
+                self._tally.unknown += 1
                 await self._give_up_single()
                 await self._wait(seconds, error)
             else:
@@ -258,13 +264,23 @@ class KafkaPublisher:
 
     async def _wait(self, seconds: float, error: BaseException) -> None:
         level = logging.DEBUG if self._is_troubled else logging.WARNING
-        self._is_troubled = True
+        if not self._is_troubled:
+            self._is_troubled = True
+            self._tally.unavailable += 1
         logger.log(level, "kafka unavailable retry_seconds=%.1f error=%r", seconds, error)
         await asyncio.sleep(seconds)
 
+    def _end_trouble(self) -> bool:
+        """Kafka is waited for no longer; give whether it was."""
+        was_troubled, self._is_troubled = self._is_troubled, False
+        self._tally.unavailable -= was_troubled
+        return was_troubled
+
     async def _start(self, *, enable_idempotence: bool) -> AIOKafkaProducer:
         settings = {**self._settings, "enable_idempotence": enable_idempotence}
-        return await producers.start(settings, timeout_seconds=self._batch_timeout_seconds)
+        producer = await producers.start(settings, timeout_seconds=self._batch_timeout_seconds)
+        self._tally.producers += 1
+        return producer
 
     async def _give_up_main(self) -> None:
         producer, self._main = self._main, None

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from dataclasses import replace
+from time import perf_counter
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -13,6 +14,7 @@ from outbox.errors import InRecoveryError, LeaseLostError, MissingCursorError
 from outbox.lease import Lease
 from outbox.reader import Page, Reader
 from outbox.settling import Publisher, RefusalPolicy, Settled, Settler
+from outbox.tally import Tally
 from outbox.wake import Wake
 
 logger = logging.getLogger("squad.relay")
@@ -31,6 +33,7 @@ class Relay:
         page_rows, page_bytes: how much is read and published before the cursor is stored; what a crash repeats.
         poll_least_seconds, poll_most_seconds: the wait after an idle pass doubles from one to the other.
         backoff_first_seconds, backoff_most_seconds: the waits after a database error, full jitter.
+        tally: is told of pages and interruptions; kept as an attribute.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Relay:
         poll_most_seconds: float = 0.5,
         backoff_first_seconds: float = 0.1,
         backoff_most_seconds: float = 30,
+        tally: Tally | None = None,
     ) -> None:
         self._database = database
         self._publisher = publisher
@@ -62,7 +66,16 @@ class Relay:
         self._backoff = {"first_seconds": backoff_first_seconds, "most_seconds": backoff_most_seconds}
         self._waits = jittered_seconds(**self._backoff)
         self._reader: Reader | None = None
+        self.tally = tally or Tally()
         self._stopped = asyncio.Event()
+
+    @property
+    def epoch(self) -> int | None:
+        """In which it leads; `None`: it does not."""
+        try:
+            return self._lease.epoch
+        except LeaseLostError:
+            return None
 
     async def run(self) -> None:
         """Relay until `stop`, whenever the lease is ours; what is transient is tried again for as long as it takes.
@@ -138,7 +151,10 @@ class Relay:
             page = await reader.next_page()
             if page is None:
                 return released
-            await reader.advance(page, await self._publish(reader, page))
+            began = perf_counter()
+            settled = await self._publish(reader, page)
+            await reader.advance(page, settled)
+            self.tally.note_page(len(page.records), perf_counter() - began, settled)
         except BaseException as error:
             await self.close()
             if isinstance(error, BaseExceptionGroup):
@@ -180,6 +196,7 @@ class Relay:
             if not isinstance(error, InRecoveryError) and classify(error) is not Failure.TRANSIENT:
                 raise
             seconds = next(self._waits)
+            self.tally.interruptions += 1
             logger.warning("relay interrupted retry_seconds=%.1f error=%r", seconds, error)
             await wait_for(self._stopped, seconds)
         return True

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
+from time import monotonic
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -59,11 +60,18 @@ class Relays:
         self._count_processes = count_processes
         self._led: dict[int, _Led] = {}
         self._stopped = asyncio.Event()
+        self.looked_at: float | None = None
+        """When shards and leases were looked at last, by `time.monotonic`."""
 
     @property
     def leading(self) -> list[int]:
         """The shards that this process leads."""
         return sorted(self._led)
+
+    @property
+    def epochs(self) -> Mapping[int, int]:
+        """The epoch of each lease that is held, by shard."""
+        return {shard: epoch for shard, led in self._led.items() if (epoch := led.relay.epoch) is not None}
 
     async def run(self) -> None:
         """Lead and stand by until `stop`; what is transient is tried again for as long as it takes.
@@ -102,6 +110,7 @@ class Relays:
                 break
             if shard not in self._led:
                 await self._try(shard, group)
+        self.looked_at = monotonic()
 
     async def _try(self, shard: int, group: asyncio.TaskGroup) -> None:
         relay = self._build(shard)

@@ -62,6 +62,24 @@ async def position_of(database: Database, key: str, sequence: int) -> int:
     return int(row.position)
 
 
+@pytest.mark.parametrize(("way", "published", "withheld"), [("hold", 2, 1), ("divert", 3, 0), ("skip", 3, 0)])
+async def test_what_becomes_of_rows_is_counted_by_the_policy(
+    database: Database, way: Way, published: int, withheld: int
+) -> None:
+    await write_rows(database, "a", [1, 2, 3])
+    await write_rows(database, "b", [1])
+    policy = RefusalPolicy(way=way, dead_letters_topic="letters")
+
+    async with leading_relay(database, refusing(2), refusals=policy) as relay:
+        await relay.pass_once()
+
+        assert relay.tally.refused[way] == relay.tally.refused.total() == 1
+        assert relay.tally.withheld == withheld
+        assert relay.tally.published == published
+        assert relay.tally.page_rows.sum == 4
+        assert relay.tally.page_seconds.count == 1
+
+
 async def test_refused_row_holds_later_ones_of_its_topic_and_key_only(database: Database) -> None:
     publisher = refusing(2)
     async with leading_relay(database, publisher, page_rows=2) as relay:

@@ -1,0 +1,95 @@
+"""What is counted of batches that fail: one change for each state, not for each attempt."""
+
+from collections import Counter
+
+from consumers.checkpoints import FencedError
+from consumers.failures import Settler
+from consumers.inbox import RivalError
+from consumers.records import Batch, Partition
+from db.errors import Failure
+from tests.making import TOPIC, FakeRecord
+
+BEGIN = Partition(TOPIC, 0)
+
+
+class Reading:
+    """Stands for the source."""
+
+    def is_current(self, batch: Batch) -> bool:
+        return True
+
+    def read_again(self, batch: Batch) -> None: ...
+
+    def stop_partition(self, partition: Partition, why: str, next_offset: int) -> None: ...
+
+
+class MissingTableError(Exception):
+    """As a driver says it."""
+
+    sqlstate = "42P01"
+
+
+class Scripted:
+    """Raises what it was given, one after the other, and looks at the tally each time; then it applies."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.waiting: list[Counter[Failure]] = []
+        self.settler: Settler
+
+    async def apply(self, batch: Batch) -> Counter[str]:
+        self.waiting.append(+self.settler.tally.waiting)
+        if self.errors:
+            raise self.errors.pop(0)
+        return Counter(applied=len(batch.records))
+
+
+def batch(size: int = 1) -> Batch:
+    records = [FakeRecord(key=b"", value=b"", partition=0, offset=offset) for offset in range(size)]
+    return Batch(records, {BEGIN: 0}, 1)
+
+
+def settler(scripted: Scripted) -> Settler:
+    scripted.settler = Settler(processor=scripted, source=Reading(), backoff_seconds=0.001, backoff_most_seconds=0.002)
+    return scripted.settler
+
+
+async def test_state_that_lasts_for_many_attempts_is_one_trouble():
+    scripted = Scripted(*(ConnectionError() for _ in range(5)))
+    made = settler(scripted)
+
+    await made.settle(batch())
+
+    assert made.tally.troubles == {Failure.TRANSIENT: 1}
+    assert made.tally.retries == {Failure.TRANSIENT: 5}
+    assert scripted.waiting == [Counter(), *[Counter({Failure.TRANSIENT: 1})] * 5]
+    assert +made.tally.waiting == Counter(), "it goes on"
+
+
+async def test_failure_of_another_kind_is_another_state():
+    scripted = Scripted(ConnectionError(), MissingTableError(), ConnectionError())
+    made = settler(scripted)
+
+    await made.settle(batch())
+
+    assert made.tally.troubles == {Failure.TRANSIENT: 2, Failure.HALF_DEPLOYED: 1}
+    assert scripted.waiting[2] == Counter({Failure.HALF_DEPLOYED: 1})
+    assert +made.tally.waiting == Counter()
+
+
+async def test_nobody_waits_for_a_batch_that_ends_otherwise():
+    made = settler(Scripted(ConnectionError(), FencedError(BEGIN, 0, 7)))
+
+    await made.settle(batch())
+
+    assert made.tally.fenced == 1
+    assert +made.tally.waiting == Counter()
+
+
+async def test_rivals_are_counted():
+    made = settler(Scripted(RivalError("faster"), RivalError("again")))
+
+    await made.settle(batch())
+
+    assert made.tally.rivals == 2
+    assert not made.tally.troubles
