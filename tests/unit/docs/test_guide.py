@@ -2,11 +2,13 @@
 
 import ast
 import importlib
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from bench import claims
 from db.models import Base
 
 ROOT = Path(__file__).parents[3]
@@ -89,3 +91,21 @@ def test_models_have_the_columns_of_the_guide() -> None:
     assert {name: wanted - set(Base.metadata.tables[name].columns.keys()) for name, wanted in COLUMNS.items()} == {
         name: set() for name in COLUMNS
     }
+
+
+def test_verdicts_on_claims_are_what_was_measured() -> None:
+    measured = json.loads((ROOT / "bench" / "results" / "claims.json").read_text())
+    ratios = {row.what: float(row.median.removesuffix(" x")) for row in claims.rows(measured)}
+    told = [here.partition(":")[0] for guide, here, _ in ROWS[-4:]]
+
+    def ratio(*words: str) -> float:
+        [found] = [each for what, each in ratios.items() if all(word in what for word in words)]
+        return found
+
+    held = [
+        ratio("claimed: 10 x") >= 10,
+        ratio("statements of", "p50") < 0.1,
+        ratio("inserted by one statement") > 1,
+        ratio("eagerly") < 1,
+    ]
+    assert told == ["holds" if each else "does not hold" for each in held]
