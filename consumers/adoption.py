@@ -154,7 +154,8 @@ class Adoption:
             return
         self._consumer.seek(TopicPartition(*partition), checkpoint.next_offset)
         self._assignment.adopt(partition, checkpoint)
-        logger.info("reading %s from %d", partition, checkpoint.next_offset)
+        if partition in self._assignment.positions:
+            logger.info("reading %s from %d", partition, checkpoint.next_offset)
 
     async def _load_or_create(
         self, wanted: set[Partition], starts: Mapping[Partition, int]

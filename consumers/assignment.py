@@ -9,6 +9,7 @@ from datetime import datetime
 from consumers.buffer import LaneBuffer
 from consumers.checkpoints import Checkpoint
 from consumers.records import Batch, Partition, Record, partition_of
+from db.controls import CONSUMER, Pauses
 
 logger = logging.getLogger("squad.source")
 
@@ -37,7 +38,8 @@ class Stop:
 class Assignment:
     """The partitions of one consumer, dealt to lanes.
 
-    A partition is *adopted* once it is known where its reading begins; until then nothing is read from it.
+    A partition is *adopted* once it is known where its reading begins; until then nothing is read from it. One that is
+    paused is not adopted, whoever had it before, and what was read of it is dropped: so it costs no memory.
 
     Args:
         lanes: how many lanes the partitions are dealt to.
@@ -60,6 +62,7 @@ class Assignment:
         self._accepted_at: dict[Partition, datetime | None] = {}
         self._stops: dict[Partition, Stop] = {}
         self._to_stop: dict[Partition, str] = {}
+        self._pauses = Pauses()
 
     @property
     def positions(self) -> Mapping[Partition, int]:
@@ -70,6 +73,22 @@ class Assignment:
     def stops(self) -> Mapping[Partition, Stop]:
         """The partitions that are stopped; also those that are not ours at the moment."""
         return self._stops
+
+    @property
+    def paused(self) -> Mapping[Partition, str]:
+        """The partitions of ours that an operator paused, and why."""
+        whys = ((each, self._why_paused(each)) for each in self._lane_of)
+        return {partition: why for partition, why in whys if why is not None}
+
+    def pause(self, pauses: Pauses) -> None:
+        """These are the pauses now, and no others; a batch under way is finished."""
+        if pauses == self._pauses:
+            return
+        self._pauses = pauses
+        self.forget(self._positions.keys() & self.paused.keys())
+
+    def _why_paused(self, partition: Partition) -> str | None:
+        return self._pauses.why(CONSUMER, str(partition))
 
     def revoke(self) -> None:
         """Everything is taken away."""
@@ -87,15 +106,17 @@ class Assignment:
         self.changed.set()
 
     def to_adopt(self) -> set[Partition]:
-        """Give the partitions that are ours, but not known where to begin."""
-        return self._lane_of.keys() - self._positions.keys() - self._stops.keys()
+        """Give the partitions that are ours and may be read, but not known where to begin."""
+        return self._lane_of.keys() - self._positions.keys() - self._stops.keys() - self.paused.keys()
 
     def stopped_here(self) -> set[Partition]:
         """Give the partitions that are ours and stopped."""
         return self._lane_of.keys() & self._stops.keys()
 
     def adopt(self, partition: Partition, checkpoint: Checkpoint) -> None:
-        """Reading of this partition begins at its checkpoint."""
+        """Reading of this partition begins at its checkpoint, unless it was paused meanwhile."""
+        if self._why_paused(partition) is not None:
+            return
         self._positions[partition] = checkpoint.next_offset
         self._accepted_at[partition] = checkpoint.accepted_at
         self.adopted.set()

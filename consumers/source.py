@@ -21,6 +21,7 @@ from consumers.group_offsets import GroupOffsets
 from consumers.membership import Membership
 from consumers.polling import Polling
 from consumers.records import Batch, Partition
+from db.controls import Pauses
 from db.database import Database
 from db.waiting import wait_for
 
@@ -140,7 +141,18 @@ class Source:
         """Read no further in a partition, until its checkpoint is moved away from this offset."""
         self._assignment.stop(partition, why, next_offset)
 
+    # What operators ask for
+
+    def pause(self, pauses: Pauses) -> None:
+        """Read nothing of what is paused, and all else; the place in the group is kept."""
+        self._assignment.pause(pauses)
+
     # What is shown
+
+    @property
+    def paused(self) -> Mapping[Partition, str]:
+        """The partitions of ours that are paused, and why."""
+        return self._assignment.paused
 
     @property
     def stopped(self) -> Mapping[Partition, str]:

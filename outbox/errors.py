@@ -41,6 +41,15 @@ class UnmergeableError(RelayError):
         )
 
 
+class PausedShardsError(RelayError):
+    """Shards that are paused by their numbers would be others afterwards."""
+
+    def __init__(self, targets: str) -> None:
+        super().__init__(
+            f"{targets} is paused, and would be of other keys afterwards: resume it first, or pause `relay` instead"
+        )
+
+
 class MissingCursorError(RelayError):
     """The shard has no row in `relay_cursors`."""
 

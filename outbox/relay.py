@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from time import perf_counter
 
@@ -29,6 +30,8 @@ class Relay:
         lease: the right to be the active one; its name is one per shard, such as `relay-0`.
         wake: set by whoever commits; without it, polling finds the rows.
         refusals: what is done with rows that Kafka refuses for good.
+        is_paused: asked before each page. While it is so, nothing is published, not even what is released, and the
+            lease is kept: another relay would only wait in its place.
         shard: which row of `relay_cursors`.
         page_rows, page_bytes: how much is read and published before the cursor is stored; what a crash repeats.
         poll_least_seconds, poll_most_seconds: the wait after an idle pass doubles from one to the other.
@@ -44,6 +47,7 @@ class Relay:
         lease: Lease,
         wake: Wake | None = None,
         refusals: RefusalPolicy | None = None,
+        is_paused: Callable[[], bool] = lambda: False,
         shard: int = 0,
         page_rows: int = 2000,
         page_bytes: int = 16 * 1024 * 1024,
@@ -58,6 +62,7 @@ class Relay:
         self._settler = Settler(publisher=publisher, policy=refusals or RefusalPolicy())
         self._lease = lease
         self._wake = wake or Wake()
+        self._is_paused = is_paused
         self._shard = shard
         self._page_rows = page_rows
         self._page_bytes = page_bytes
@@ -140,11 +145,16 @@ class Relay:
         Before it, one thing is done that an operator wants of a held row.
 
         Returns:
-            How many rows were published or settled otherwise; 0 when nothing is new, and then nothing was written.
+            How many rows were published or settled otherwise; 0 when nothing is new or the relay is paused, and then
+            nothing was written.
 
         Raises:
             LeaseLostError: the lease is not ours, or another's epoch is in the cursor.
         """
+        if self._is_paused():
+            # A page that was read ahead needs memory, and the connection is wanted by nobody.
+            await self.close()
+            return 0
         try:
             reader = await self._open_reader()
             released = await self._serve_request(reader)

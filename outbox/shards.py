@@ -7,9 +7,9 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Integer, SmallInteger, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from db import audit
+from db import audit, controls
 from messages.keys import SLOTS
-from outbox.errors import MissingCursorError, UncoveredSlotsError, UnmergeableError
+from outbox.errors import MissingCursorError, PausedShardsError, UncoveredSlotsError, UnmergeableError
 from outbox.takeover import take_over
 from outbox.window import Window, take_snapshot
 
@@ -101,10 +101,14 @@ async def reshard(session: AsyncSession, *, count: int, reason: str) -> list[Sha
         The shards before.
 
     Raises:
+        PausedShardsError: a shard is paused by its number.
         UnmergeableError: shards that are to become one have rows left to publish; nothing is changed.
         ValueError: so many there cannot be.
     """
     planned = plan_shards(count)
+    pauses = controls.Pauses.among(await controls.fetch_controls(session))
+    if paused := [each for each in pauses.whys if each.startswith(f"{controls.RELAY}-")]:
+        raise PausedShardsError(", ".join(paused))
     epochs = await take_over(session)
     before = await fetch_shards(session)
     cursors = [dict(row._mapping) for row in await session.execute(_READ)]

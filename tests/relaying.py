@@ -130,6 +130,7 @@ async def leading_relay(
     page_rows: int = 2000,
     page_bytes: int = 2**24,
     refusals: RefusalPolicy | None = None,
+    is_paused: Callable[[], bool] = lambda: False,
     shard: int = 0,
 ) -> AsyncIterator[Relay]:
     """Give a relay that took the lease, from whomever."""
@@ -143,6 +144,7 @@ async def leading_relay(
         publisher=publisher,
         lease=lease,
         refusals=refusals,
+        is_paused=is_paused,
         shard=shard,
         page_rows=page_rows,
         page_bytes=page_bytes,

@@ -5,6 +5,7 @@ from typing import Final
 from app.broker import UNREACHABLE, KafkaError, TopicError
 from app.checkpoints import AcceptError
 from app.commands import InputError
+from app.pausing import TargetError
 from app.postgres import RefusedError, why_refused
 from app.seeding.run import NotDecidedError
 from app.settings import SettingsError, variable
@@ -12,6 +13,7 @@ from checker.topics import UnfinishedReadError
 from consumers.adoption import NoCheckpointError
 from consumers.failures import HalfDeployedError
 from consumers.inbox import NoFloorError
+from db.controls import NotPausedError
 from db.errors import Failure, classify
 from outbox.errors import RelayError
 from stack.errors import StackError
@@ -22,7 +24,7 @@ EXIT_UNREACHABLE: Final = 3
 
 _TOLD: Final = (
     *(TopicError, HalfDeployedError, NoCheckpointError, NoFloorError),
-    *(StackError, RelayError, UnfinishedReadError, NotDecidedError),
+    *(StackError, RelayError, UnfinishedReadError, NotDecidedError, NotPausedError),
 )
 """Errors whose text says it all."""
 
@@ -32,7 +34,7 @@ def explain(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, BaseExceptionGroup):
         explained = [each for each in map(explain, error.exceptions) if each is not None]
         return explained[0] if explained else None
-    if isinstance(error, AcceptError | InputError | SettingsError):
+    if isinstance(error, AcceptError | InputError | SettingsError | TargetError):
         return str(error), EXIT_USAGE
     if isinstance(error, _TOLD):
         return str(error), EXIT_FAILED

@@ -6,7 +6,20 @@ import sys
 import typer
 
 from app import logs
-from app.cli import checkpoints, doctor, holds, relay, running, seeding, sending, setup, stack, tailing, upkeep
+from app.cli import (
+    checkpoints,
+    controls,
+    doctor,
+    holds,
+    relay,
+    running,
+    seeding,
+    sending,
+    setup,
+    stack,
+    tailing,
+    upkeep,
+)
 
 app = typer.Typer(
     name="squad",
@@ -15,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for module in (stack, running, checkpoints, sending, seeding, tailing, setup, holds, relay, doctor, upkeep):
+for module in (stack, running, checkpoints, controls, sending, seeding, tailing, setup, holds, relay, doctor, upkeep):
     part: typer.Typer = module.app
     app.registered_commands += part.registered_commands
     app.registered_groups += part.registered_groups

@@ -33,6 +33,7 @@ RIGHTS: Final[Mapping[str, Sequence[str]]] = {
     ),
     **dict.fromkeys(("inbox", "processes"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
     "inbox_floor": ("SELECT", "UPDATE"),
+    "controls": ("SELECT",),
 }
 """What a consumer needs, by table; docs/operations.md grants just these, and a test says so."""
 

@@ -1,4 +1,4 @@
-"""How a process describes itself."""
+"""How a process describes itself, and learns what it is told."""
 
 from typing import Annotated
 
@@ -6,8 +6,11 @@ from pydantic import BaseModel, Field, PositiveFloat
 
 
 class ProcessOptions(BaseModel):
-    """How a process describes itself."""
+    """How a process describes itself, and learns what it is told."""
 
     heartbeat_interval_seconds: Annotated[
         PositiveFloat, Field(description="How often a process describes itself in the table `processes`.")
     ] = 3
+    controls_interval_seconds: Annotated[
+        PositiveFloat, Field(description="How often a process looks what was paused or resumed.")
+    ] = 2

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import assert_never
 
+from app.controls import Controls
 from app.settings import Settings
 from app.wiring.consumer import (
     UPKEEP_CONNECTIONS,
@@ -52,16 +53,20 @@ async def open_process(settings: Settings, kind: Kind) -> AsyncIterator[Process]
         )
         upkeep = await resources.enter_async_context(open_database(settings, pool_size=UPKEEP_CONNECTIONS))
         process, wake = Process(), Wake()
+        controls = Controls(database=upkeep, interval_seconds=settings.controls_interval_seconds)
+        # Before anything is read or published: what is paused stays so when a process starts.
+        await controls.read_once()
+        process.parts.append(controls)
         match kind:
             case "consumer":
                 notifier = Notifier(database=own, pause_seconds=settings.notify_pause_seconds)
                 process.parts.append(notifier)
-                add_consumer(process, settings, database, upkeep, notifier.notify)
+                add_consumer(process, settings, database, upkeep, notifier.notify, controls)
             case "relay":
-                add_relays(process, settings, own, wake)
+                add_relays(process, settings, own, wake, controls)
             case "all":
-                add_consumer(process, settings, database, upkeep, wake.set)
-                add_relays(process, settings, own, wake)
+                add_consumer(process, settings, database, upkeep, wake.set, controls)
+                add_relays(process, settings, own, wake, controls)
             case _:
                 assert_never(kind)
         yield process

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from app.broker import client_arguments
+from app.controls import Controls
 from app.settings import Settings
 from app.wiring.parts import Process
 from consumers.caught_up import CaughtUp
@@ -15,15 +16,22 @@ from consumers.processor import Processor
 from consumers.pruning import Pruner
 from consumers.results import Topics
 from consumers.source import Source
+from db.controls import Pauses
 from db.database import Database
 from messages.codec import Limits
 
-UPKEEP_CONNECTIONS = 2
-"""Of a consumer, beside the lanes: one that prunes the inbox, one that notes which partitions are drained."""
+UPKEEP_CONNECTIONS = 3
+"""Of a process, beside its lanes: one that prunes the inbox, one that notes which partitions are drained, and one that
+reads the controls."""
 
 
 def add_consumer(
-    process: Process, settings: Settings, database: Database, upkeep: Database, on_applied: Callable[[], None]
+    process: Process,
+    settings: Settings,
+    database: Database,
+    upkeep: Database,
+    on_applied: Callable[[], None],
+    controls: Controls,
 ) -> None:
     """Add the parts of a consumer to a process.
 
@@ -33,8 +41,11 @@ def add_consumer(
         database: for the lanes.
         upkeep: for what runs beside them, on connections that they cannot take.
         on_applied: called after each committed batch.
+        controls: what operators asked for, read once at least.
     """
     source = build_source(settings, database)
+    source.pause(controls.pauses)
+    controls.followers.append(lambda asked: source.pause(Pauses.among(asked)))
     consumer = Consumer(
         source=source,
         processor=build_processor(settings, database),
@@ -49,6 +60,7 @@ def add_consumer(
     process.describe["group"] = lambda: settings.consumer_group
     process.describe["applied"] = lambda: dict(consumer.counts)
     process.describe["positions"] = lambda: {str(each): offset for each, offset in source.positions.items()}
+    process.describe["paused"] = lambda: {str(each): why for each, why in source.paused.items()}
     process.describe["stopped"] = lambda: {str(each): why for each, why in source.stopped.items()}
 
 

@@ -3,9 +3,11 @@
 from collections.abc import Awaitable, Callable
 
 from app.broker import client_arguments
+from app.controls import Controls
 from app.settings import Settings
 from app.wiring.databases import build_partitions
 from app.wiring.parts import Process
+from db.controls import RELAY
 from db.database import Database
 from db.processes import fetch_live
 from outbox.lease import Lease, relay_lease
@@ -30,11 +32,11 @@ def count_relay_connections(settings: Settings) -> int:
     return 4 + 2 * settings.relay_max_shards
 
 
-def add_relays(process: Process, settings: Settings, database: Database, wake: Wake) -> None:
+def add_relays(process: Process, settings: Settings, database: Database, wake: Wake, controls: Controls) -> None:
     """Add the relays and what they need to a process."""
     relays = Relays(
         database=database,
-        build=lambda shard: build_relay(settings, database, shard, wake.follower()),
+        build=lambda shard: build_relay(settings, database, shard, wake.follower(), controls),
         most_shards=settings.relay_max_shards,
         interval_seconds=settings.lease_renew_seconds,
         count_processes=_count(settings, database),
@@ -45,6 +47,9 @@ def add_relays(process: Process, settings: Settings, database: Database, wake: W
     process.parts.extend([relays, listener, partitions])
     process.describe["partitions_held_back"] = lambda: dict(retention.obstacles)
     process.describe["leads"] = lambda: relays.leading
+    process.describe["paused_shards"] = lambda: {
+        str(shard): why for shard in relays.leading if (why := _why_paused(controls, shard)) is not None
+    }
 
 
 def build_retention(settings: Settings, database: Database) -> Retention:
@@ -57,7 +62,7 @@ def build_retention(settings: Settings, database: Database) -> Retention:
     )
 
 
-def build_relay(settings: Settings, database: Database, shard: int, wake: Wake) -> Relay:
+def build_relay(settings: Settings, database: Database, shard: int, wake: Wake, controls: Controls) -> Relay:
     """Build the relay of a shard, with a lease and a publisher of its own."""
     return Relay(
         database=database,
@@ -83,6 +88,7 @@ def build_relay(settings: Settings, database: Database, shard: int, wake: Wake) 
             dead_letters_topic=settings.topic("dead-letters"),
             dead_letter_bytes=settings.dead_letter_max_bytes,
         ),
+        is_paused=lambda: _why_paused(controls, shard) is not None,
         shard=shard,
         page_rows=settings.relay_page_max_rows,
         page_bytes=settings.relay_page_max_bytes,
@@ -91,6 +97,10 @@ def build_relay(settings: Settings, database: Database, shard: int, wake: Wake) 
         backoff_first_seconds=settings.backoff_first_seconds,
         backoff_most_seconds=settings.backoff_most_seconds,
     )
+
+
+def _why_paused(controls: Controls, shard: int) -> str | None:
+    return controls.pauses.why(RELAY, relay_lease(shard))
 
 
 def _count(settings: Settings, database: Database) -> Callable[[], Awaitable[int]]:

@@ -1,32 +1,13 @@
 """The verbs by which operators look after the relay, on a real database."""
 
-import asyncio
-import json
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from app.cli.main import app
 from db.database import Database
 from outbox.errors import UnmergeableError
 from outbox.hold_requests import NotHeldError
 from tests.relaying import RecordingPublisher, execute, fetch_rows, leading_relay, write_rows
-
-
-@pytest.fixture
-def squad(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Runs a verb with `--json`, and gives what it printed."""
-    monkeypatch.setenv("SQUAD_DATABASE_URL", database_url)
-
-    async def run(*arguments: str) -> list[dict[str, Any]]:
-        result = await asyncio.to_thread(CliRunner().invoke, app, [*arguments, "--json"])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return [json.loads(line) for line in result.stdout.splitlines()]
-
-    return run
 
 
 async def test_held_rows_are_listed_skipped_and_released_by_an_operator(database: Database, squad: Any) -> None:

@@ -3,6 +3,7 @@
 from consumers.assignment import Assignment
 from consumers.checkpoints import Checkpoint
 from consumers.records import Batch, Partition, partition_of
+from db.controls import Pauses
 from tests.making import NOON, TOPIC, FakeRecord
 
 P0, P1, P2, P3 = (Partition(TOPIC, number) for number in range(4))
@@ -122,6 +123,37 @@ def test_stopped_partition_is_not_adopted_again_until_its_checkpoint_is_moved():
 
     assignment.go_on(P0)
     assert assignment.to_adopt() == {P0, P1}
+
+
+def test_paused_partition_is_dropped_from_memory_and_not_adopted_by_whoever_gets_it():
+    assignment = adopted(P0, P1, lanes=1)
+    keep(assignment, *records((0, 5), (0, 6), (1, 5)))
+    under_way = taken(assignment)
+    keep(assignment, *records((0, 7), (1, 6)))
+
+    assignment.pause(Pauses({str(P0): "why"}))
+
+    assert under_way.generation == assignment.generation, "what is in a transaction is finished"
+    assert offsets(taken(assignment)) == [6], "of the other one only"
+    assert (assignment.adopted_of(0), assignment.to_adopt(), assignment.paused) == ([P1], set(), {P0: "why"})
+    assignment.adopt(P0, Checkpoint(next_offset=7))
+    assert P0 not in assignment.positions, "its adoption had begun before"
+
+    assignment.assign([P0, P2])
+    assert (assignment.to_adopt(), assignment.paused) == ({P2}, {P0: "why"})
+    assignment.changed.clear()
+    assignment.pause(Pauses())
+    assert (assignment.to_adopt(), assignment.paused) == ({P0, P2}, {})
+    assert assignment.changed.is_set(), "it goes on at once"
+
+
+def test_pause_of_the_consumer_is_one_of_every_partition():
+    assignment = adopted(P0, P1)
+
+    assignment.pause(Pauses({"consumer": "why", "relay": "another"}))
+
+    assert assignment.paused == {P0: "why", P1: "why"}
+    assert not assignment.positions
 
 
 def test_partition_is_stopped_behind_what_was_read_of_it():

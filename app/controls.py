@@ -1,0 +1,69 @@
+"""What operators asked for reaches a running process by the table `controls`, which it reads every few seconds."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from db.controls import Control, Pauses, fetch_controls
+from db.database import Database
+from db.errors import Failure, classify
+from db.waiting import wait_for
+
+logger = logging.getLogger("squad.process")
+
+Follower = Callable[[Sequence[Control]], None]
+"""What is told all that is asked for, each time the table was read."""
+
+
+class Controls:
+    """What is asked for, as it was read last. While the table cannot be read, that goes on holding.
+
+    Args:
+        database: where the table is.
+        interval_seconds: between two readings.
+    """
+
+    def __init__(self, *, database: Database, interval_seconds: float) -> None:
+        self._database = database
+        self._interval_seconds = interval_seconds
+        self._stopping = asyncio.Event()
+        self._is_stale = False
+        self.followers: list[Follower] = []
+        """Each is told after every reading."""
+        self.pauses = Pauses()
+        """What is paused."""
+
+    async def run(self) -> None:
+        """Read until `stop`; what cannot be read now is read later.
+
+        Raises:
+            SQLAlchemyError: the database says something that waiting does not cure.
+        """
+        while not await wait_for(self._stopping, self._interval_seconds):
+            try:
+                await self.read_once()
+            except Exception as error:
+                if classify(error) is Failure.UNEXPECTED:
+                    raise
+                if not self._is_stale:
+                    logger.warning("controls cannot be read, the last ones hold: %s", error)
+                self._is_stale = True
+
+    def stop(self) -> None:
+        """Let `run` end; may be called again."""
+        self._stopping.set()
+
+    async def read_once(self) -> None:
+        """Read what is asked for, and tell the followers."""
+        async with self._database.transaction() as session:
+            found = await fetch_controls(session)
+        if self._is_stale:
+            logger.warning("controls can be read again")
+        self._is_stale = False
+        before, self.pauses = self.pauses, Pauses.among(found)
+        for target in sorted(self.pauses.whys.keys() - before.whys.keys()):
+            logger.warning("%s", self.pauses.whys[target])
+        for target in sorted(before.whys.keys() - self.pauses.whys.keys()):
+            logger.warning("%s is no longer paused", target)
+        for follower in self.followers:
+            follower(found)
