@@ -15,7 +15,7 @@ EVENT_ID: Final = "ce_id"
 LETTER_ID: Final = "dead-letter-id"
 """Which header names a message: a dead letter keeps the headers of the record that it was, `ce_id` too."""
 
-NO_LIMITS: Final = codec.Limits(json_depth=sys.maxsize)
+NO_LIMITS: Final = codec.Limits(headers=sys.maxsize, json_depth=sys.maxsize, json_values=sys.maxsize)
 """What was too large has a dead letter that says so."""
 
 

@@ -44,7 +44,7 @@ class Assignment:
     Args:
         lanes: how many lanes the partitions are dealt to.
         max_records: of a batch.
-        max_bytes: of a batch's keys and values.
+        max_bytes: of a batch's records.
     """
 
     def __init__(self, *, lanes: int, max_records: int, max_bytes: int) -> None:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from consumers.records import Partition, Record
+from consumers.records import Partition, Record, record_bytes
 
 BATCHES_AHEAD: Final = 2
 """How much is read ahead, in batches: one to take while the next one is read."""
@@ -16,7 +16,7 @@ class LaneBuffer:
 
     Args:
         max_records: of a batch.
-        max_bytes: of a batch's keys and values; a batch has one record, however large.
+        max_bytes: of a batch's records; a batch has one record, however large.
     """
 
     def __init__(self, *, max_records: int, max_bytes: int) -> None:
@@ -47,7 +47,7 @@ class LaneBuffer:
             self._row.append(partition)
         self._queues[partition].extend(records)
         self._records += len(records)
-        self._bytes += sum(map(_size, records))
+        self._bytes += sum(map(record_bytes, records))
         self._signal()
 
     def drop(self, partition: Partition) -> None:
@@ -56,7 +56,7 @@ class LaneBuffer:
             queue = self._queues.pop(partition)
             self._row.remove(partition)
             self._records -= len(queue)
-            self._bytes -= sum(map(_size, queue))
+            self._bytes -= sum(map(record_bytes, queue))
             self._signal()
 
     def take(self) -> list[Record]:
@@ -81,7 +81,7 @@ class LaneBuffer:
         partition = self._row.popleft()
         queue = self._queues[partition]
         for _ in range(min(share, len(queue))):
-            size = _size(queue[0])
+            size = record_bytes(queue[0])
             if size > left_bytes and taken:
                 self._row.appendleft(partition)
                 return 0
@@ -100,10 +100,6 @@ class LaneBuffer:
         records_full = self._records >= BATCHES_AHEAD * self._max_records
         bytes_full = self._bytes >= BATCHES_AHEAD * self._max_bytes
         _set_if(self.room, not (records_full or bytes_full))
-
-
-def _size(record: Record) -> int:
-    return len(record.key or b"") + len(record.value or b"")
 
 
 def _set_if(event: asyncio.Event, condition: bool) -> None:  # noqa: FBT001 - a condition is what it is about

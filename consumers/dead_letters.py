@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consumers.records import Record, moment_of
+from consumers.records import Record, moment_of, record_bytes
 from db.rows import RowType
 from messages import ids
 from messages.dead_letter import DETAIL_CHARACTERS, cut
@@ -37,6 +37,11 @@ ROWS: Final = RowType(
 )
 
 
+KEPT_BYTES: Final = 64 * 1024 * 1024
+"""Of a record, what is kept at most. The driver cannot send a gigabyte at once, and says so by cutting the connection,
+which would be tried again for ever; and a record that came compressed can be that large."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A record, and why it cannot be applied."""
@@ -59,21 +64,39 @@ async def insert(session: AsyncSession, letters: Sequence[Refused]) -> None:
 
 def _row(letter: Refused) -> tuple[object, ...]:
     record, envelope = letter.record, letter.envelope
+    key, value, headers, cut_off = _kept(record)
     return (
         ids.dead_letter_id(record.topic, record.partition, record.offset, record.timestamp),
         record.topic,
         record.partition,
         record.offset,
         moment_of(record),
-        record.key,
-        record.value,
-        [storable(name) for name, _ in record.headers],
-        [value for _, value in record.headers],
+        key,
+        value,
+        [storable(name) for name, _ in headers],
+        [content for _, content in headers],
         envelope and envelope.source,
         envelope and envelope.id,
         envelope and envelope.type,
         letter.reason,
-        storable(letter.detail),
+        storable(letter.detail + cut_off),
+    )
+
+
+def _kept(record: Record) -> tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]], str]:
+    """Give what is kept of a record, key, value and headers, and what is to be said of what is not."""
+    key, value, headers = record.key, record.value, record.headers
+    size = record_bytes(record)
+    if size <= KEPT_BYTES:
+        return key, value, headers, ""
+    share = KEPT_BYTES // 4
+    if size - len(key or b"") - len(value or b"") > share:
+        headers = ()
+    return (
+        key and key[:share],
+        value and value[: 2 * share],
+        headers,
+        f"; of its {size} bytes only some are kept",
     )
 
 

@@ -52,6 +52,12 @@ def partition_of(record: Record) -> Partition:
     return Partition(record.topic, record.partition)
 
 
+def record_bytes(record: Record) -> int:
+    """Give the size of a record: key, value, names and values of headers."""
+    in_headers = sum([len(name) + len(value or b"") for name, value in record.headers])
+    return in_headers + len(record.key or b"") + len(record.value or b"")
+
+
 class Moment(NamedTuple):
     """A time twice: for those who compute with it, and in microseconds since 1970, as it travels to the database."""
 

@@ -26,6 +26,10 @@ from outbox.append import Outbox, Row, sent_to
 
 JSON: Final = "application/json"
 
+LAST_MICROSECONDS: Final = 253_402_300_799_000_000
+"""The last second of the year 9999, behind which Python has no times; the microseconds of that second could be rounded
+up into the next year on the way to the database."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topics:
@@ -152,7 +156,7 @@ class Results:
                 record.topic,
                 record.partition,
                 record.offset,
-                envelope.time_microseconds,
+                min(envelope.time_microseconds, LAST_MICROSECONDS),
                 now,
                 None,
                 envelope.reply_to,

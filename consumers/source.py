@@ -39,7 +39,7 @@ class Source:
         membership: of the group.
         lanes: how many lanes the partitions are dealt to.
         max_records: of a batch.
-        max_bytes: of a batch's keys and values; a batch has one record at least.
+        max_bytes: of a batch's records; a batch has one record at least.
         first_start: where a group without any checkpoint of the topic begins.
         accept_producer_time: whether commands may be decided by their producers' time stamps.
         poll_seconds: how long a poll waits for records.

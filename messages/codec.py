@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from domain.commands import Command
-from messages import binary, structured
+from messages import binary, repeated, structured
 from messages.envelope import Envelope, build_envelope
 from messages.refusals import Reason, RefusedError
 from messages.registry import COMMAND_TYPES, COMMANDS
@@ -27,7 +27,8 @@ _FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 _NOT_JSON: Final = "JSON"
 
-_NESTING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+# Possessive, and content with a string that never ends: else each of its escaped quotes is tried as its beginning.
+_TOKENS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]|,', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +40,14 @@ class Limits:
         headers: how many.
         header_bytes: of all names and values together.
         json_depth: how deep arrays and objects may nest.
+        json_values: how many members of objects and elements of arrays there may be, roughly: commas are counted.
     """
 
     record_bytes: int = 1_048_576
     headers: int = 64
     header_bytes: int = 16_384
     json_depth: int = 32
+    json_values: int = 10_000
 
     def check(self, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> None:
         """Refuse a record that is too large, before anything is read from it.
@@ -61,8 +64,8 @@ class Limits:
         if size > self.record_bytes:
             raise RefusedError(Reason.TOO_LARGE, f"a record of {size} bytes, more than {self.record_bytes}")
 
-    def check_depth(self, value: bytes, *, around: int = 0) -> None:
-        """Refuse JSON that nests too deep.
+    def check_json(self, value: bytes, *, around: int = 0) -> None:
+        """Refuse JSON that nests too deep, or has so many parts that only saying what is wrong with each is too much.
 
         Args:
             value: the JSON.
@@ -71,14 +74,17 @@ class Limits:
         Raises:
             RefusedError: `too-large`.
         """
-        if value.count(b"[") + value.count(b"{") <= self.json_depth + around:
+        if value.count(b"[") + value.count(b"{") <= self.json_depth + around and value.count(b",") < self.json_values:
             return
-        depth = 0
-        for token in _NESTING.finditer(value):
+        depth, values = 0, 1
+        for token in _TOKENS.finditer(value):
             first = token[0][:1]
             depth += 1 if first in b"[{" else -1 if first in b"]}" else 0
+            values += first == b","
             if depth > self.json_depth + around:
                 raise RefusedError(Reason.TOO_LARGE, f"JSON nested deeper than {self.json_depth}")
+            if values > self.json_values:
+                raise RefusedError(Reason.TOO_LARGE, f"JSON of more than {self.json_values} values")
 
 
 def decode(envelope: Envelope, content_type: str | None, data: bytes | None, limits: Limits) -> Command:
@@ -94,11 +100,15 @@ def decode(envelope: Envelope, content_type: str | None, data: bytes | None, lim
         raise RefusedError(Reason.UNREADABLE, f"content-type {content_type} is not JSON")
     if data is None:
         raise RefusedError(Reason.UNREADABLE, "the command has no data")
-    limits.check_depth(data)
+    limits.check_json(data)
     try:
         command: Command = message_type.decode(data)
     except ValidationError as error:
         raise _refusal(envelope.type, error) from None
+    if data.count(b":") > message_type.required and (name := repeated.find(data)) is not None:
+        raise RefusedError(
+            Reason.INVALID_DATA, f"data does not fit {envelope.type}", {_tell_name(name): "Field comes twice"}
+        )
     return command
 
 
@@ -157,8 +167,8 @@ def read(
     # Nearly all records say exactly this, or nothing.
     if content_type is None or content_type == "application/json" or not structured.is_structured(content_type):
         return build_envelope(attributes), content_type, value
-    limits.check_depth(value or b"", around=1)
-    inside, content_type, data = structured.read_event(content_type, value)
+    limits.check_json(value or b"", around=1)
+    inside, content_type, data = structured.read_event(content_type, value, max_attributes=limits.headers)
     # The transport's trace is the record's own business; all other headers are those of the value, if anything.
     transport = {name: text for name, text in attributes.items() if name[:4] == "hop-"}
     return build_envelope(transport | inside), content_type, data

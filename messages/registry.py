@@ -1,7 +1,7 @@
 """Which type name belongs to which class: the two closed tables of the wire."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final
 
 from pydantic import ConfigDict, TypeAdapter, with_config
@@ -19,6 +19,7 @@ class MessageType:
         form: the class in `domain/`, or the outcome.
         revision: counts compatible changes of the schema.
         dataschema: the URI that names the schema, with the revision.
+        required: how many fields have no default.
         decode: from a record's value; raises `pydantic.ValidationError`.
         encode: to the bytes of a record's value.
     """
@@ -27,6 +28,7 @@ class MessageType:
     form: type[Any]
     revision: int
     dataschema: str
+    required: int
     adapter: TypeAdapter[Any]
     decode: Callable[[bytes], Any]
     encode: Callable[[Any], bytes]
@@ -55,6 +57,7 @@ def _build(
         revision=revision,
         adapter=adapter,
         dataschema=f"urn:agent-squad:schema:{name}:{revision}",
+        required=sum(each.default is each.default_factory is MISSING for each in fields(form)),
         decode=adapter.validator.validate_json,
         encode=lambda value: to_json(value, exclude_defaults=leave_out_defaults, exclude_none=leave_out_none),
     )

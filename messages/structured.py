@@ -16,7 +16,7 @@ MEDIA_TYPE: Final = "application/cloudevents"
 """What the `content-type` of every record in structured mode begins with, in any case (binding, 3)."""
 
 _BATCH: Final = MEDIA_TYPE + "-batch"
-_UTF_8: Final = re.compile(r""".*charset\s*=\s*(?!"?(utf-8|us-ascii)"?\s*(;|$))""", re.IGNORECASE | re.DOTALL)
+_UTF_8: Final = re.compile(r""".*charset\s*=\s*+(?!"?(utf-8|us-ascii)"?\s*(;|$))""", re.IGNORECASE | re.DOTALL)
 _NAME: Final = re.compile(r"[a-z0-9]+")
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 _TEXTUAL: Final = frozenset(
@@ -31,23 +31,26 @@ def is_structured(content_type: str) -> bool:
     return content_type[: len(MEDIA_TYPE)].lower() == MEDIA_TYPE
 
 
-def read_event(content_type: str, value: bytes | None) -> tuple[dict[str, str], str | None, bytes | None]:
+def read_event(
+    content_type: str, value: bytes | None, *, max_attributes: int
+) -> tuple[dict[str, str], str | None, bytes | None]:
     """Read an event in the JSON format.
 
     Args:
         content_type: of the record; names the event format.
         value: of the record, not nested too deep.
+        max_attributes: how many members the object may have.
 
     Returns:
         The attributes by their names, each as its canonical text; the content type of the data; the data. An event
         in which `data_base64` has no `datacontenttype` may be anything (JSON format, 3.1.2): octets.
 
     Raises:
-        RefusedError: `unreadable`, when the event format is another one, or the value is no event in it.
+        RefusedError: `unreadable`, when the event format is another one, or the value is no event in it; `too-large`.
     """
     _check_format(content_type)
     try:
-        members = _read_members((value or b"").decode())
+        members = _read_members((value or b"").decode(), max_attributes)
         data = members.pop("data", None)
         attributes = {name: _read_attribute(name, text) for name, text in members.items() if text != "null"}
     except (ValueError, RecursionError) as error:
@@ -77,11 +80,12 @@ def _check_format(content_type: str) -> None:
         raise RefusedError(Reason.UNREADABLE, f"JSON is UTF-8, but the content-type says{parameters}")
 
 
-def _read_members(text: str) -> dict[str, str]:
+def _read_members(text: str, most: int) -> dict[str, str]:
     """Give the members of a JSON object, each as its text; names that no attribute has and repeated ones are refused.
 
     Raises:
         ValueError: this is not JSON, or no such object; the message never quotes it.
+        RefusedError: `too-large`.
     """
     members: dict[str, str] = {}
     at, end = _skip(text, 0, "{"), len(text)
@@ -94,6 +98,8 @@ def _read_members(text: str) -> dict[str, str]:
         begin = _skip(text, at, ":")
         _, at = _DECODER.raw_decode(text, begin)
         members[name] = text[begin:at]
+        if len(members) > most:
+            raise RefusedError(Reason.TOO_LARGE, f"an event of more than {most} members")
         at = _space(text, at)
         if text[at : at + 1] == "}":
             break

@@ -22,7 +22,9 @@ class ConsumerOptions(BaseModel):
     ] = "earliest"
     lanes: Annotated[PositiveInt, Field(description="Batches under way at once in a consumer.")] = 2
     batch_max_commands: Annotated[PositiveInt, Field(description="Commands of one transaction at most.")] = 2000
-    batch_max_bytes: Annotated[PositiveInt, Field(description="Keys and values of one transaction at most.")] = 4194304
+    batch_max_bytes: Annotated[
+        PositiveInt, Field(le=268_435_456, description="Records of one transaction at most, all in all.")
+    ] = 4194304
     session_seconds: Annotated[
         PositiveFloat, Field(description="After which the group gives a silent consumer's partitions to others.")
     ] = 45
@@ -46,10 +48,17 @@ class ConsumerOptions(BaseModel):
     deploy_wait_seconds: Annotated[
         PositiveFloat, Field(description="How long a missing table or column is waited for before stopping.")
     ] = 60
-    record_max_bytes: Annotated[PositiveInt, Field(description="Of a command record, all in all.")] = 1048576
-    record_max_headers: Annotated[PositiveInt, Field(description="Headers of a command record.")] = 64
+    record_max_bytes: Annotated[PositiveInt, Field(le=67_108_864, description="Of a command record, all in all.")] = (
+        1048576
+    )
+    record_max_headers: Annotated[
+        PositiveInt, Field(description="Headers of a command record; in structured mode members of the event as well.")
+    ] = 64
     record_max_header_bytes: Annotated[PositiveInt, Field(description="All headers of a command record.")] = 16384
-    record_max_json_depth: Annotated[PositiveInt, Field(description="How deep a command's JSON may nest.")] = 32
+    record_max_json_depth: Annotated[PositiveInt, Field(le=100, description="How deep a command's JSON may nest.")] = 32
+    record_max_json_values: Annotated[
+        PositiveInt, Field(description="Members of objects and elements of arrays in a command's JSON.")
+    ] = 10000
     dead_letter_max_bytes: Annotated[
         PositiveInt,
         Field(description="How much of a dead letter's headers and value is published; the table has it whole."),

@@ -108,22 +108,28 @@ def build_topics(settings: Settings) -> Topics:
 
 def build_processor(settings: Settings, database: Database) -> Processor:
     """Build what applies batches."""
+    return Processor(
+        database=database,
+        group=settings.consumer_group,
+        topics=build_topics(settings),
+        decoder=build_decoder(settings),
+    )
+
+
+def build_decoder(settings: Settings) -> Decoder:
+    """Build what reads commands from records."""
     limits = Limits(
         record_bytes=settings.record_max_bytes,
         headers=settings.record_max_headers,
         header_bytes=settings.record_max_header_bytes,
         json_depth=settings.record_max_json_depth,
+        json_values=settings.record_max_json_values,
     )
-    return Processor(
-        database=database,
-        group=settings.consumer_group,
-        topics=build_topics(settings),
-        decoder=Decoder(
-            limits=limits,
-            permissions=Permissions(sources=settings.command_sources, reply_topics=settings.reply_topics),
-            age_limit_seconds=settings.command_age_limit_seconds,
-            skew_seconds=settings.command_skew_seconds,
-        ),
+    return Decoder(
+        limits=limits,
+        permissions=Permissions(sources=settings.command_sources, reply_topics=settings.reply_topics),
+        age_limit_seconds=settings.command_age_limit_seconds,
+        skew_seconds=settings.command_skew_seconds,
     )
 
 

@@ -33,8 +33,8 @@ WHEN: Final[Mapping[Reason, tuple[str, str]]] = {
         "yes, on the outcomes' topic only",
     ),
     Reason.TOO_LARGE: (
-        "the record, its headers or the depth of its JSON is over the limits of the settings",
-        "only for JSON that is nested too deep",
+        "the record, its headers or its JSON is over the [limits](#limits) of the settings",
+        "only for JSON in binary mode that is nested too deep or has too many values",
     ),
     Reason.TOO_OLD: (
         (

@@ -115,6 +115,7 @@ def test_every_setting_has_a_meaning_and_every_limit_its_unit():
         "_commands",
         "_headers",
         "_depth",
+        "_values",
         "_size",
         "_partitions",
         "_factor",

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from domain.commands import CreateTasks, NewTask
 from messages import codec
 from messages.binary import format_time, is_json
 from messages.codec import Limits
@@ -201,11 +202,62 @@ def test_records_over_a_limit_are_too_large():
 
 def test_json_may_nest_only_so_deep():
     limits = Limits(json_depth=3)
-    limits.check_depth(b'{"a": [[1], [2], [3], [4]]}')
-    limits.check_depth(b'{"a": "[[[[[[", "b": "\\"[[[[["}')
+    limits.check_json(b'{"a": [[1], [2], [3], [4]]}')
+    limits.check_json(b'{"a": "[[[[[[", "b": "\\"[[[[["}')
     with pytest.raises(RefusedError) as refused:
-        limits.check_depth(b"[[[[1]]]]")
+        limits.check_json(b"[[[[1]]]]")
     assert refused.value.reason is Reason.TOO_LARGE
+
+
+def test_json_may_have_only_so_many_values():
+    limits = Limits(json_values=4)
+    limits.check_json(b'{"a": [1, 2], "b": ",,,,,,\\",,,,"}')
+    limits.check_json(b"[1, 2, 3, 4]")
+    with pytest.raises(RefusedError) as refused:
+        limits.check_json(b'{"a": [1, 2, 3], "b": "", "c": ""}')
+    assert refused.value.reason is Reason.TOO_LARGE
+
+
+@pytest.mark.timeout(10)
+def test_text_without_an_end_is_looked_at_once():
+    """It took three quarters of an hour."""
+    LIMITS.check_json(b"[]" * 40 + b'"' + b'\\"' * 500_000)
+
+
+@pytest.mark.timeout(10)
+def test_half_a_million_faults_are_not_told_one_by_one():
+    record = a_record()
+    record.value = b'{"roles": [' + b"1," * 500_000 + b"1]}"
+
+    assert refusal(record).reason is Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ('{{"squad_id": "{id}", "user_id": "{id}", "name": "a", "roles": [], "name": "b"}}', "name"),
+        ('{{"squad_id": {many}, "squad_id": "{id}", "user_id": "{id}", "name": "a"}}', "squad_id"),
+        ('{{"squad_id": "{id}", "user_id": "{id}", "name": "a", "n\\u0061me": "b"}}', "name"),
+    ],
+)
+def test_field_that_comes_twice_is_refused(data, field):
+    """Readers disagree which of the two counts: one in front of us could have checked the other."""
+    record = a_record()
+    record.value = data.format(id=ID, many="9" * 4_000).encode()
+
+    refused = refusal(record)
+
+    assert (refused.reason, refused.errors) == (Reason.INVALID_DATA, {field: "Field comes twice"})
+
+
+def test_name_that_comes_twice_within_a_list_is_refused():
+    task = f'{{"task_id": "{ID}", "title": "A: b", "title": "c"}}'
+    record = making.record(CreateTasks(squad_id=ID, project_id=ID, tasks=(NewTask(task_id=ID, title="A"),)))
+    record.value = f'{{"squad_id": "{ID}", "project_id": "{ID}", "tasks": [{task}]}}'.encode()
+
+    assert refusal(record).errors == {"title": "Field comes twice"}
+    record.value = record.value.replace(b', "title": "c"', b"")
+    assert read(record)[1].tasks[0].title == "A: b"
 
 
 def test_fingerprint_covers_type_time_and_content_but_not_spelling():

@@ -210,7 +210,9 @@ def test_whatever_the_value_is_it_is_read_or_refused(changes, noise, place):
 def test_members_are_those_that_json_has(members, spaced):
     text = json.dumps(members, indent="\t" if spaced else None, ensure_ascii=not spaced)
     if members:
-        assert json.dumps({name: json.loads(each) for name, each in _read_members(text).items()}) == json.dumps(members)
+        assert json.dumps({name: json.loads(each) for name, each in _read_members(text, 1_000).items()}) == json.dumps(
+            members
+        )
 
 
 @pytest.mark.parametrize("depth", [900, 960, 980, 990, 1000, 2000])
@@ -255,7 +257,21 @@ def test_member_that_data_repeats_is_treated_as_in_binary_mode():
     envelope, content, _ = codec.read(record.headers, record.value, LIMITS)
     value = event(data=None)[:-1].rstrip(b"\n} ") + b', "data": ' + twice + b"}"
 
-    assert read(value)[1] == codec.decode(envelope, content, twice, LIMITS) == COMMAND
+    for reading in (lambda: read(value), lambda: codec.decode(envelope, content, twice, LIMITS)):
+        with pytest.raises(RefusedError) as refused:
+            reading()
+        assert (refused.value.reason, refused.value.errors) == (Reason.INVALID_DATA, {"user_id": "Field comes twice"})
+
+
+def test_event_may_have_only_so_many_members():
+    limits = Limits(headers=10)
+
+    assert refusal(event(**{f"x{number}": 1 for number in range(10)}), limits=limits).reason is Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize("charset", ["utf-8", '"UTF-8"', "US-ASCII ; x=y", " utf-8"])
+def test_charset_of_json_may_be_said(charset):
+    assert read(event(), f"application/cloudevents+json; charset={charset}")[1] == COMMAND
 
 
 def test_headers_beside_the_event_are_not_read():
