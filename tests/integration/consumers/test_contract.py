@@ -8,11 +8,12 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
+from consumers import dead_letters
 from consumers.permissions import Permissions
 from db.database import Database
 from tests import making
 from tests.applying import TOPICS, Bench
-from tests.making import NOON, SOURCE, new_id, record, structured
+from tests.making import NOON, SOURCE, FakeRecord, new_id, record, structured
 
 ORIGIN = "00-0af7651916cd43dd8448eb211c80319c-b9c7c989f97918e1-01"
 REPLIES = "shop.outcomes"
@@ -228,3 +229,20 @@ async def test_outcomes_tell_nothing_personal(bench):
     assert len(published) == 7
     assert all(b"lovelace" not in body.lower() for (body,) in published)
     assert all("lovelace" not in detail.lower() for (detail,) in details)
+
+
+@pytest.mark.parametrize("part", ["key", "value", "headers"])
+async def test_dead_letter_that_is_larger_than_the_database_takes_is_kept_in_part(bench, monkeypatch, part):
+    monkeypatch.setattr(dead_letters, "KEPT_BYTES", 4_000)
+    large = b"x" * 5_000
+    bad = FakeRecord(key=b"k", value=b"v", headers=[("h", b"")])
+    setattr(bad, part, large if part != "headers" else [("h", large)])
+
+    await bench.apply(bad)
+
+    [(size, detail)] = await bench.rows(
+        "SELECT length(key) + length(value) + coalesce(sum(length(h)), 0), detail"
+        " FROM dead_letters LEFT JOIN LATERAL unnest(header_values) h ON true GROUP BY key, value, detail"
+    )
+    assert size < 2_500
+    assert "bytes only some are kept" in detail

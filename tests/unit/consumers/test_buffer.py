@@ -71,3 +71,15 @@ def test_no_more_is_read_ahead_than_two_batches():
     assert buffer.filled.is_set()
     buffer.drop(HOT)
     assert not buffer.filled.is_set()
+
+
+def test_headers_fill_a_batch_too():
+    """A gigabyte at once cannot be sent to the database, and nobody says which record is at fault."""
+    buffer = LaneBuffer(max_records=100, max_bytes=1_000)
+    made = records(HOT, 10, size=0)
+    for each in made:
+        each.headers = [("h" * 100, b"x" * 300)]
+    buffer.add(HOT, made)
+
+    assert shares(buffer) == {0: 2}
+    assert not buffer.room.is_set()
