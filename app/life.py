@@ -3,21 +3,25 @@
 import asyncio
 import gc
 import logging
-import signal
 from collections.abc import Awaitable, Callable
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import broker, postgres, wiring
+from app.ending import Ending
 from app.settings import Settings
 from app.wiring import Kind, Part
 from db.database import Database
 from db.errors import Failure, classify
 from db.processes import ProcessRow, heartbeat_age_seconds
-from db.waiting import wait_for
+from db.waiting import done_before, wait_for
 
 logger = logging.getLogger("squad.process")
+
+_GOODBYE_SECONDS: Final = 2
+"""How long a process that ends tries to take its row away; without that, it grows old."""
 
 
 class Heartbeat:
@@ -42,9 +46,11 @@ class Heartbeat:
     async def run(self) -> None:
         """Describe the process until stopped; while the database is away, its row grows old, which is the truth."""
         while not self._stopping.is_set():
-            await self.beat_once()
+            await done_before(self._stopping, self.beat_once())
             await wait_for(self._stopping, self._interval_seconds)
-        await self._write(self._row.forget)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_SECONDS):
+                await self._write(self._row.forget)
 
     async def beat_once(self) -> None:
         """Describe the process now."""
@@ -75,20 +81,27 @@ def calm_collector() -> None:
     gc.set_threshold(300_000, 10, 10)
 
 
-async def run(settings: Settings, kind: Kind) -> None:
-    """Run a process until SIGTERM or SIGINT.
+async def run(settings: Settings, kind: Kind, ending: Ending) -> None:
+    """Run a process until it is told to end.
 
     Args:
         settings: of this process.
         kind: consumer, relay or all.
+        ending: says when, and has the last word.
 
     Raises:
+        app.ending.CutShortError: not everything was finished by the deadline.
         app.postgres.RefusedError: PostgreSQL will not have us.
         app.broker.TopicError: the topics do not fit.
         aiokafka.errors.KafkaConnectionError: no broker can be reached.
     """
-    await postgres.check_database(settings, kind)
-    await broker.check_topics(settings)
+    await ending.bound(_live(settings, kind, ending.asked))
+
+
+async def _live(settings: Settings, kind: Kind, asked: asyncio.Event) -> None:
+    if not await done_before(asked, _check(settings, kind)):
+        logger.info("%s stopped before it had started", kind)
+        return
     calm_collector()
     async with wiring.open_process(settings, kind) as process, wiring.open_database(settings, pool_size=1) as database:
         heartbeat = Heartbeat(
@@ -98,28 +111,30 @@ async def run(settings: Settings, kind: Kind) -> None:
             describe=lambda: {subject: show() for subject, show in process.describe.items()},
         )
         logger.info("%s started", kind)
-        await _run_together(process.parts, heartbeat)
+        await _run_together(process.parts, heartbeat, asked)
     logger.info("%s stopped", kind)
 
 
-async def _run_together(parts: list[Part], heartbeat: Heartbeat) -> None:
+async def _check(settings: Settings, kind: Kind) -> None:
+    await postgres.check_database(settings, kind)
+    await broker.check_topics(settings)
+
+
+async def _run_together(parts: list[Part], heartbeat: Heartbeat, asked: asyncio.Event) -> None:
     """Run the parts until told to stop; the heartbeat ends last. A part that fails takes the others with it."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(heartbeat.run())
+        running = [tasks.create_task(part.run()) for part in parts]
+        asking = tasks.create_task(_stop_when(asked, parts))
+        await asyncio.wait(running)
+        asking.cancel()
+        heartbeat.stop()
 
-    def stop() -> None:
-        for part in parts:
-            part.stop()
 
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(heartbeat.run())
-            await asyncio.wait([tasks.create_task(part.run()) for part in parts])
-            heartbeat.stop()
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
+async def _stop_when(asked: asyncio.Event, parts: list[Part]) -> None:
+    await asked.wait()
+    for part in parts:
+        part.stop()
 
 
 async def heartbeat_age(settings: Settings, kind: Kind) -> float | None:

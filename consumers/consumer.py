@@ -8,6 +8,7 @@ from collections.abc import Callable
 from consumers.failures import Settler
 from consumers.processor import Processor
 from consumers.source import Source
+from db.waiting import done_before
 
 logger = logging.getLogger("squad.consumer")
 
@@ -60,13 +61,14 @@ class Consumer:
         Raises:
             ExceptionGroup: with what stopped it: the broker at the start, or a schema that does not fit.
         """
-        await self._source.start()
+        if not await done_before(self._stopping, self._source.start()):
+            return
         try:
             async with asyncio.TaskGroup() as tasks:
                 source = tasks.create_task(self._source.run())
                 lanes = [tasks.create_task(self._run_lane(lane)) for lane in range(self._lanes)]
                 await asyncio.wait(lanes)
-                source.cancel()
+                await _cancel(source)
         finally:
             await self._source.stop()
         logger.info("stopped; %s", dict(self.counts))
@@ -84,3 +86,10 @@ class Consumer:
     def _count(self, counts: Counter[str]) -> None:
         self.counts.update(counts)
         self._on_applied(counts)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    """Cancel a task for good: the client library swallows a cancellation that meets it while it closes something."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=1)

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 
 
 def jittered_seconds(*, first_seconds: float = 0.1, most_seconds: float = 30) -> Iterator[float]:
@@ -31,3 +31,35 @@ async def wait_for(event: asyncio.Event, timeout_seconds: float) -> bool:
             return await event.wait()
     except TimeoutError:
         return False
+
+
+async def done_before(event: asyncio.Event, work: Awaitable[None], *, grace_seconds: float = 0) -> bool:
+    """Do work that may be left off anywhere, unless an event is set first.
+
+    Args:
+        event: such as that the process is to end.
+        work: is cancelled where it is then.
+        grace_seconds: how long the work still has after the event.
+
+    Returns:
+        Whether it was done.
+    """
+    limit = asyncio.timeout(None)
+    try:
+        async with limit:
+            expiring = asyncio.create_task(_expire(limit, event, grace_seconds))
+            try:
+                await work
+            finally:
+                expiring.cancel()
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        return False
+    return True
+
+
+async def _expire(limit: asyncio.Timeout, event: asyncio.Event, grace_seconds: float) -> None:
+    await event.wait()
+    await asyncio.sleep(grace_seconds)
+    limit.reschedule(asyncio.get_running_loop().time())

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.database import Database
 from db.errors import Failure, classify
-from db.waiting import jittered_seconds, wait_for
+from db.waiting import done_before, jittered_seconds, wait_for
 from outbox.errors import InRecoveryError, LeaseLostError, MissingCursorError
 from outbox.lease import Lease
 from outbox.reader import Page, Reader
@@ -37,6 +37,8 @@ class Relay:
         poll_least_seconds, poll_most_seconds: the wait after an idle pass doubles from one to the other.
         backoff_first_seconds, backoff_most_seconds: the waits after a database error, full jitter.
         tally: is told of pages and interruptions; kept as an attribute.
+        stop_seconds: how long a page that is under way may take when the relay is to end; then it is left to whoever
+            leads next, who may publish some of it once more.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Relay:
         backoff_first_seconds: float = 0.1,
         backoff_most_seconds: float = 30,
         tally: Tally | None = None,
+        stop_seconds: float = 5,
     ) -> None:
         self._database = database
         self._publisher = publisher
@@ -70,6 +73,7 @@ class Relay:
         self._poll_most_seconds = poll_most_seconds
         self._backoff = {"first_seconds": backoff_first_seconds, "most_seconds": backoff_most_seconds}
         self._waits = jittered_seconds(**self._backoff)
+        self._stop_seconds = stop_seconds
         self._reader: Reader | None = None
         self.tally = tally or Tally()
         self._stopped = asyncio.Event()
@@ -215,7 +219,9 @@ class Relay:
         try:
             async with asyncio.TaskGroup() as group:
                 holding = group.create_task(self._lease.hold())
-                await self._relay_until_stopped()
+                relaying = self._relay_until_stopped()
+                if not await done_before(self._stopped, relaying, grace_seconds=self._stop_seconds):
+                    logger.warning("relay leaves a page that took too long to whoever leads next")
                 holding.cancel()
         except BaseExceptionGroup as error:
             raise _first_of(error) from error
@@ -249,7 +255,8 @@ class Relay:
         await self.close()
         await self._publisher.close()
         try:
-            await self._lease.release()
+            async with asyncio.timeout(self._stop_seconds):
+                await self._lease.release()
         except (SQLAlchemyError, OSError) as error:
             logger.warning("lease kept until it expires lease=%s error=%r", self._lease.name, error)
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.database import Database
 from db.errors import Failure, classify
-from db.waiting import wait_for
+from db.waiting import done_before, wait_for
 from outbox import shards
 from outbox.relay import Relay
 
@@ -83,7 +83,7 @@ class Relays:
         async with asyncio.TaskGroup() as group:
             while not self._stopped.is_set():
                 try:
-                    await self._arrange(group)
+                    await done_before(self._stopped, self._arrange(group))
                 except (SQLAlchemyError, OSError) as error:
                     if classify(error) is not Failure.TRANSIENT:
                         raise

@@ -5,6 +5,7 @@ from typing import Final
 from app.broker import UNREACHABLE, KafkaError, TopicError
 from app.checkpoints import AcceptError
 from app.commands import InputError
+from app.ending import EXIT_CUT, CutShortError
 from app.pausing import TargetError
 from app.postgres import RefusedError, why_refused
 from app.seeding.run import NotDecidedError
@@ -36,6 +37,8 @@ def explain(error: BaseException) -> tuple[str, int] | None:
         return explained[0] if explained else None
     if isinstance(error, AcceptError | InputError | SettingsError | TargetError):
         return str(error), EXIT_USAGE
+    if isinstance(error, CutShortError):
+        return str(error), EXIT_CUT
     if isinstance(error, _TOLD):
         return str(error), EXIT_FAILED
     if isinstance(error, UNREACHABLE):

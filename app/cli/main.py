@@ -35,7 +35,7 @@ for module in (stack, running, checkpoints, controls, sending, seeding, tailing,
 
 
 def main() -> None:
-    """Run `squad`; exit codes: 0 done, 1 failed, 2 usage, 3 cannot reach a service, 130 interrupted."""
+    """Run `squad`; exit codes: 0 done, 1 failed, 2 usage, 3 cannot reach a service, 4 cut short, 130 interrupted."""
     logs.quiet()
     try:
         app()

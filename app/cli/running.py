@@ -13,22 +13,28 @@ def run_process(kind: Literal["consumer", "relay", "all"]) -> None:
     """Run a process of a kind until it is told to stop."""
     import asyncio
 
-    from app import life, logs
-    from app.settings import Settings
+    from app.ending import Ending
 
-    logs.configure()
-    asyncio.run(life.run(Settings.load(), kind))
+    ending = Ending()
+    with ending.listening():
+        from app import life, logs
+        from app.settings import Settings
+
+        logs.configure()
+        settings = Settings.load()
+        ending.seconds = settings.shutdown_seconds
+        asyncio.run(life.run(settings, kind, ending))
 
 
 @app.command()
 def run() -> None:
-    """Run consumer and relay in one process, until SIGTERM or Ctrl-C."""
+    """Run consumer and relay in one process, until SIGTERM or Ctrl-C; a second one ends it at once."""
     run_process("all")
 
 
 @app.command()
 def consume() -> None:
-    """Run a consumer, until SIGTERM or Ctrl-C: batches under way are finished."""
+    """Run a consumer, until SIGTERM or Ctrl-C: batches under way are finished. A second one ends it at once."""
     run_process("consumer")
 
 

@@ -11,6 +11,9 @@ _AT_MOST: Final = (
     ("backoff_first_seconds", "backoff_most_seconds"),
     ("relay_poll_least_seconds", "relay_poll_most_seconds"),
     ("relay_request_timeout_seconds", "relay_batch_timeout_seconds"),
+    # Else what ends politely is cut.
+    ("consumer_stop_seconds", "shutdown_seconds"),
+    ("relay_stop_seconds", "shutdown_seconds"),
     # Else a statement that waits for a lock is cancelled as slow, which is blamed on its records.
     ("lock_timeout_seconds", "statement_timeout_seconds"),
     ("outbox_lock_timeout_seconds", "statement_timeout_seconds"),

@@ -40,6 +40,10 @@ class PatienceOptions(BaseModel):
     relay_batch_timeout_seconds: Annotated[
         PositiveFloat, Field(description="How long a batch of the relay may take, with the client's own attempts.")
     ] = 30
+    relay_stop_seconds: Annotated[
+        PositiveFloat,
+        Field(description="How long a relay that is to end may take for the page it is at, and to give up its lease."),
+    ] = 5
     relay_compression: Annotated[
         Literal["none", "gzip"], Field(description="Of the relay's batches: `none` or `gzip`.")
     ] = "none"

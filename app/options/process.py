@@ -14,3 +14,10 @@ class ProcessOptions(BaseModel):
     controls_interval_seconds: Annotated[
         PositiveFloat, Field(description="How often a process looks what was paused or resumed.")
     ] = 2
+    shutdown_seconds: Annotated[
+        PositiveFloat,
+        Field(
+            description="How long a process that is told to end may take to finish what is under way; two seconds later"
+            " it is gone, with exit code 4. Less than whoever tells it waits before killing it."
+        ),
+    ] = 40

@@ -96,6 +96,7 @@ def build_relay(settings: Settings, database: Database, shard: int, wake: Wake, 
         poll_most_seconds=settings.relay_poll_most_seconds,
         backoff_first_seconds=settings.backoff_first_seconds,
         backoff_most_seconds=settings.backoff_most_seconds,
+        stop_seconds=settings.relay_stop_seconds,
     )
 
 

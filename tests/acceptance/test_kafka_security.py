@@ -19,6 +19,7 @@ from aiokafka.protocol.admin import CreateAclsRequest
 import stack
 from app import broker, life, topic_logs
 from app.cli.faults import EXIT_FAILED, EXIT_UNREACHABLE, explain
+from app.ending import Ending
 from app.settings import Settings
 from stack.jars import jars_directory
 from stack.places import cache_directory
@@ -234,7 +235,7 @@ async def test_consumer_that_may_not_join_its_group_ends_and_says_so(secured):
     await grant(anybody, "somebody else", [(group, settings.consumer_group, read)])
 
     with pytest.raises(ExceptionGroup) as refused:
-        await life.run(settings, "consumer")
+        await life.run(settings, "consumer", Ending())
 
     text, code = explain(refused.value) or ("", 0)
     assert (code, "GroupAuthorizationFailedError" in text) == (EXIT_FAILED, True)

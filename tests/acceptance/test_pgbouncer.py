@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app import life, postgres, wiring
 from app.cli.faults import EXIT_UNREACHABLE, EXIT_USAGE, explain
+from app.ending import Ending
 from app.settings import Settings, SettingsError
 from db.database import Database
 from db.errors import Failure, classify, sqlstate
@@ -145,7 +146,7 @@ async def test_process_that_was_not_told_of_the_pooler_finds_it_out(settings, da
     with pooling(database_url, ignore_startup_parameters=STARTUP_PARAMETERS) as silent_url:
         for url, said in ((pooled_url, "a pooler refuses our timeouts"), (silent_url, "a connection pooler stands")):
             with pytest.raises(postgres.RefusedError, match=said) as refused:
-                await life.run(settings.model_copy(update={"database_url": url}), "consumer")
+                await life.run(settings.model_copy(update={"database_url": url}), "consumer", Ending())
             message, code = explain(refused.value) or ("", 0)
             assert (code, "SQUAD_DATABASE_POOLER" in message) == (EXIT_UNREACHABLE, True)
 
@@ -179,13 +180,13 @@ def proxied(settings: Settings, url: str) -> Settings:
 
 async def test_relay_behind_it_is_refused_and_told_what_to_set(settings, database_url, pooled_url):
     with pytest.raises(SettingsError, match="SQUAD_DATABASE_DIRECT_URL: is needed by relay") as refused:
-        await life.run(through(settings, pooled_url), "all")
+        await life.run(through(settings, pooled_url), "all", Ending())
     assert (explain(refused.value) or ("", 0))[1] == EXIT_USAGE
 
     with (
         pooling(database_url, ignore_startup_parameters=STARTUP_PARAMETERS) as silent_url,
         pytest.raises(postgres.RefusedError, match="SQUAD_DATABASE_DIRECT_URL"),
     ):
-        await life.run(through(settings, pooled_url, database_direct_url=silent_url), "relay")
+        await life.run(through(settings, pooled_url, database_direct_url=silent_url), "relay", Ending())
 
     await postgres.check_database(through(settings, pooled_url, database_direct_url=database_url), "all")

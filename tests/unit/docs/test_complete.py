@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 
 from app.cli import faults
+from app.ending import EXIT_CUT
 from app.settings import Settings, variable
 from consumers import dead_letters
 from consumers.dead_letters import Refused
@@ -87,7 +88,7 @@ def test_every_verb_that_a_page_names_exists(document: Path) -> None:
 
 
 def test_every_exit_code_is_documented() -> None:
-    codes = {faults.EXIT_FAILED, faults.EXIT_USAGE, faults.EXIT_UNREACHABLE, 0, 130}
+    codes = {faults.EXIT_FAILED, faults.EXIT_USAGE, faults.EXIT_UNREACHABLE, EXIT_CUT, 0, 130, 143}
 
     assert {int(row[0]) for row in rows_of(page("command-line.md"), "exit code")} == codes
 
