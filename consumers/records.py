@@ -23,6 +23,18 @@ class Partition(NamedTuple):
         return f"{self.topic}[{self.number}]"
 
 
+class Place(NamedTuple):
+    """Where a record was, and its Kafka time: with it, one of a topic that was made anew is another one."""
+
+    topic: str
+    partition: int
+    offset: int
+    at: datetime
+
+    def __str__(self) -> str:
+        return f"{self.topic}[{self.partition}]@{self.offset}"
+
+
 class Record(Protocol):
     """A record as the client library gives it.
 

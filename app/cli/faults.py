@@ -14,6 +14,7 @@ from checker.topics import UnfinishedReadError
 from consumers.adoption import NoCheckpointError
 from consumers.failures import HalfDeployedError
 from consumers.inbox import NoFloorError
+from consumers.letter_search import NoLetterError
 from db.controls import NotPausedError
 from db.errors import Failure, classify
 from outbox.errors import RelayError
@@ -24,7 +25,7 @@ EXIT_USAGE: Final = 2
 EXIT_UNREACHABLE: Final = 3
 
 _TOLD: Final = (
-    *(TopicError, HalfDeployedError, NoCheckpointError, NoFloorError),
+    *(TopicError, HalfDeployedError, NoCheckpointError, NoFloorError, NoLetterError),
     *(StackError, RelayError, UnfinishedReadError, NotDecidedError, NotPausedError),
 )
 """Errors whose text says it all."""

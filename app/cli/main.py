@@ -9,8 +9,10 @@ from app import logs
 from app.cli import (
     checkpoints,
     controls,
+    dead_letters,
     doctor,
     holds,
+    parked,
     relay,
     running,
     seeding,
@@ -28,7 +30,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for module in (stack, running, checkpoints, controls, sending, seeding, tailing, setup, holds, relay, doctor, upkeep):
+for module in (
+    stack,
+    running,
+    checkpoints,
+    controls,
+    sending,
+    seeding,
+    tailing,
+    setup,
+    holds,
+    dead_letters,
+    parked,
+    relay,
+    doctor,
+    upkeep,
+):
     part: typer.Typer = module.app
     app.registered_commands += part.registered_commands
     app.registered_groups += part.registered_groups
