@@ -50,7 +50,7 @@ class Collecting:
     def __init__(self) -> None:
         self.records: list[Ready] = []
 
-    async def publish(self, records: Sequence[Record]) -> Sequence[Refused]:
+    async def publish(self, records: Sequence[Record], *, once: bool = False) -> Sequence[Refused]:
         """Note the records."""
         self.records.extend(Ready(each.topic, each.key, each.value, each.headers()) for each in records)
         return ()

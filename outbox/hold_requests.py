@@ -17,7 +17,7 @@ _LIST: Final = text(
     """
     SELECT topic, key, min(position) AS position, count(*) AS rows, (array_agg(reason ORDER BY position))[1] AS reason,
            min(since) AS since, bool_or(release_requested) AS release_requested,
-           bool_or(skip_requested) AS skip_requested
+           bool_or(skip_requested) AS skip_requested, max(awaits) AS awaits
     FROM held
     WHERE (:topic IS NULL OR topic = :topic) AND (:key IS NULL OR key = :key)
     GROUP BY topic, key, CASE WHEN key IS NULL THEN position END
@@ -70,6 +70,7 @@ class HoldSummary:
         rows: how many wait.
         since: when the first of them began to.
         release_requested, skip_requested: what an operator asked for and the relay has not done yet.
+        awaits: the topic or partition that takes nothing now; when it does, the relay goes on by itself.
     """
 
     topic: str
@@ -80,6 +81,7 @@ class HoldSummary:
     since: datetime
     release_requested: bool
     skip_requested: bool
+    awaits: str | None
 
 
 async def fetch_holds(

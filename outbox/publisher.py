@@ -3,71 +3,31 @@
 One batch is outstanding per partition: of two un-awaited ones the first can be refused and the second accepted. The
 main producer is idempotent, so that its own retries do not repeat. A failed batch burns its sequence numbers, and what
 follows on the same producer would fail too; so that producer is given up, and the rows go one by one through a second
-producer that is not idempotent.
+producer that is not idempotent. A topic or partition that takes nothing for long does not keep the others waiting: its
+rows are given back, to be tried again later.
 """
 
 import asyncio
 import logging
-import time
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import (
-    BrokerResponseError,
-    InvalidTimestampError,
-    KafkaError,
-    MessageSizeTooLargeError,
-    kafka_errors,
-)
-from aiokafka.producer.message_accumulator import BatchBuilder
 
 from db.waiting import jittered_seconds
-from messages.keys import partition_of
-from outbox import producers
-from outbox.refused import Refused, behind
+from outbox import kafka_errors, producers
+from outbox.kafka_errors import UNKNOWN, Blame
+from outbox.refused import Refused
+from outbox.sending import Sending
+from outbox.shares import Share, by_partition, by_topic
 from outbox.tally import Tally
+from outbox.troubles import Place, Troubles
 from outbox.wire import Record
 
 logger = logging.getLogger("squad.relay")
 
-_Place = tuple[str, int]
-"""A topic and one of its partitions."""
-
-_BATCH_OVERHEAD_BYTES: Final = 61
-"""The header of a record batch, format 2 (Kafka documentation, 5.3.1)."""
-
-
-class InvalidRecordError(BrokerResponseError):  # type: ignore[misc] # aiokafka has no types
-    """The broker will not have this record, such as one without a key on a compacted topic."""
-
-    errno = 87
-    message = "INVALID_RECORD"
-    description = "The record has failed the validation on the broker and hence will be rejected."
-
-
-@dataclass(slots=True)
-class _Share:
-    """What of a page goes to one partition: what still waits, in order, and what was refused."""
-
-    place: _Place
-    waiting: list[Record] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
-
-    def refuse(self, reason: str) -> None:
-        """Take the first out, and with it all others of its key; a record without a key has no order to keep."""
-        culprit = self.waiting.pop(0)
-        self.refused.append(Refused(record=culprit, reason=reason))
-        if culprit.key is None:
-            return
-        self.refused += [behind(each, culprit.position) for each in self.waiting if each.key == culprit.key]
-        self.waiting = [each for each in self.waiting if each.key != culprit.key]
-
-
-_REFUSALS: Final = (MessageSizeTooLargeError, InvalidRecordError, InvalidTimestampError)
-_UNKNOWN: Final = (KafkaError, OSError, TimeoutError)
+_TRIAL_SECONDS: Final = 2.0
+"""How long a place that takes nothing may take to take one record after all; all others wait meanwhile."""
 
 
 class KafkaPublisher:
@@ -79,6 +39,7 @@ class KafkaPublisher:
             topics' `max.message.bytes`.
         request_timeout_seconds: how long a broker may take to answer a request.
         batch_timeout_seconds: how long a batch may take with the client's own retries; then it counts as unknown.
+        patience_seconds: for how long a topic or partition that takes nothing keeps the others waiting.
         records_per_producer: after so many records the main producer is renewed: beyond 2^31 for one partition aiokafka
             sends negative sequence numbers.
         compression: "gzip", "snappy", "lz4", "zstd" or None.
@@ -93,201 +54,219 @@ class KafkaPublisher:
         batch_bytes: int = 1_048_576,
         request_timeout_seconds: float = 10,
         batch_timeout_seconds: float = 30,
+        patience_seconds: float = 10,
         records_per_producer: int = 1_000_000_000,
         compression: str | None = None,
         backoff_first_seconds: float = 0.1,
         backoff_most_seconds: float = 30,
         tally: Tally | None = None,
     ) -> None:
-        # aiokafka 0.14 does not know this error, and an unknown one is tried again for ever.
-        kafka_errors.setdefault(InvalidRecordError.errno, InvalidRecordError)
-        self._batch_bytes = batch_bytes
-        self._batch_timeout_seconds = batch_timeout_seconds
-        self._records_per_producer = records_per_producer
-        self._backoff = {"first_seconds": backoff_first_seconds, "most_seconds": backoff_most_seconds}
-        self._settings = {
-            **client,
-            "max_batch_size": batch_bytes,
-            "request_timeout_ms": round(request_timeout_seconds * 1000),
-            "compression_type": compression,
-            "acks": "all",
-        }
-        self._main: AIOKafkaProducer | None = None
-        self._single: AIOKafkaProducer | None = None
-        self._opening = asyncio.Lock()
-        self._sent = 0
-        self._is_troubled = False
         self._tally = tally or Tally()
+        self._records_per_producer = records_per_producer
+        self._batch_timeout_seconds = batch_timeout_seconds
+        self._backoff = {"first_seconds": backoff_first_seconds, "most_seconds": backoff_most_seconds}
+        self.troubles = Troubles(patience_seconds=patience_seconds)
+        """What topics and partitions, and Kafka as a whole, have now."""
+        self._sending = Sending(
+            settings={
+                **client,
+                "request_timeout_ms": round(request_timeout_seconds * 1000),
+                "compression_type": compression,
+            },
+            batch_bytes=batch_bytes,
+            timeout_seconds=batch_timeout_seconds,
+            go_on=lambda place, error: not self._note(place, error),
+            tally=self._tally,
+        )
 
-    async def publish(self, records: Sequence[Record]) -> Sequence[Refused]:
-        """Publish records, and return when every one is acknowledged or refused; what is unknown is tried for ever.
+    async def publish(self, records: Sequence[Record], *, once: bool = False) -> Sequence[Refused]:
+        """Publish records, and return when every one is acknowledged, refused, or known to wait for its place.
+
+        While no broker is to be had at all, that is for as long as it takes.
 
         Args:
             records: in the order in which each key's are to appear.
+            once: whether they waited for their places, which are tried with one record each and given back at once if
+                they do not take it.
 
         Returns:
             By position, what Kafka will never take, and what was withheld because it comes after such a record of its
-            topic and key. All others are published.
+            topic and key; and what waits for a topic or partition that takes nothing. All others are published.
         """
         try:
-            return await self._publish(records)
+            return await self._publish(records, once=once)
         except BaseException:
             # Whoever is interrupted may lead no more: what is still on its way must not arrive behind newer records.
             await self.close()
-            self._end_trouble()
+            self._tally.unavailable -= self.troubles.forget_unavailable() is not None
             raise
 
     async def close(self) -> None:
         """Close the connections; may be called again, and publishing may go on afterwards."""
-        await self._give_up_main()
-        await self._give_up_single()
+        await self._sending.give_up_main()
+        await self._sending.give_up_single()
 
-    async def _publish(self, records: Sequence[Record]) -> Sequence[Refused]:
-        if self._sent >= self._records_per_producer:
-            await self._give_up_main()
-        producer, shares = await self._route(records)
-        await self._publish_batches(producer, shares)
-        remaining = [share for share in shares if share.waiting]
-        if remaining:
-            await self._give_up_main()
-            await self._publish_one_by_one(remaining)
-        if self._end_trouble():
-            logger.info("kafka available again")
+    async def _publish(self, records: Sequence[Record], *, once: bool) -> Sequence[Refused]:
+        if self._sending.sent >= self._records_per_producer:
+            await self._sending.give_up_main()
+        shares = await self._route(records, once=once)
+        for share in shares:
+            if not once and self.troubles.is_lasting(share.place):
+                self._set_aside(share)
+        if once:
+            await self._for_each(self._try_first, shares)
+        await self._publish_batches(shares)
+        if any(share.waiting for share in shares):
+            await self._sending.give_up_main()
+            await self._for_each(lambda share: self._publish_one_by_one(share, once=once), shares)
+        if not once:
+            self._tally.unavailable -= self.troubles.note_available()
         refused = [each for share in shares for each in share.refused]
         return sorted(refused, key=lambda each: each.position) if refused else ()
 
-    async def _route(self, records: Sequence[Record]) -> tuple[AIOKafkaProducer, list[_Share]]:
-        """Give the main producer, and the records by partition; waits for Kafka and for the topics to exist."""
-        producer, counts = await self._count_partitions({record.topic for record in records})
-        routed: defaultdict[_Place, list[Record]] = defaultdict(list)
-        for record in records:
-            routed[record.topic, partition_of(record.key, counts[record.topic])].append(record)
-        return producer, [_Share(place, waiting) for place, waiting in routed.items()]
+    async def _route(self, records: Sequence[Record], *, once: bool) -> list[Share]:
+        """Give the records by partition; waits for Kafka, and with patience for each topic to exist."""
+        shares: list[Share] = []
+        for topic, waiting in by_topic(records).items():
+            count = await self._count_partitions(topic, once=once)
+            if count is None:
+                shares.append(Share(Place(topic), waiting))
+                self._set_aside(shares[-1])
+            else:
+                shares += by_partition(topic, waiting, count=count)
+        return shares
 
-    async def _count_partitions(self, topics: set[str]) -> tuple[AIOKafkaProducer, dict[str, int]]:
+    async def _count_partitions(self, topic: str, *, once: bool) -> int | None:
+        """Give how many partitions a topic has; None: its rows are to wait."""
+        place = Place(topic)
+        if not once and self.troubles.is_lasting(place):
+            return None
         for seconds in jittered_seconds(**self._backoff):
             try:
-                if self._main is None:
-                    self._main, self._sent = await self._start(enable_idempotence=True), 0
+                producer = await self._sending.open_main()
                 async with asyncio.timeout(self._batch_timeout_seconds):
-                    return self._main, {topic: len(await self._main.partitions_for(topic)) for topic in topics}
-            except _UNKNOWN as error:
-                await self._give_up_main()
-                await self._wait(seconds, error)
+                    return await producers.count_partitions(producer, topic)
+            except UNKNOWN as error:
+                if kafka_errors.classify(error) is Blame.KAFKA:
+                    await self._sending.give_up_main()
+                if await self._give_in(place, error, seconds, once=once):
+                    return None
         raise AssertionError("unreachable: the waits have no end")
 
-    async def _publish_batches(self, producer: AIOKafkaProducer, shares: Sequence[_Share]) -> None:
+    async def _publish_batches(self, shares: Sequence[Share]) -> None:
         """Publish each partition's records beside the others'; what was not acknowledged still waits afterwards."""
-        async with asyncio.TaskGroup() as group:
-            for share in shares:
-                group.create_task(self._publish_share(producer, share))
+        if not any(share.waiting for share in shares):
+            return
+        for seconds in jittered_seconds(**self._backoff):
+            try:
+                producer = await self._sending.open_main()
+            except UNKNOWN as error:
+                self._tally.unavailable += self.troubles.note_unavailable(error)
+                await asyncio.sleep(seconds)
+            else:
+                break
+        await self._for_each(lambda share: self._publish_share(producer, share), shares)
 
-    async def _publish_share(self, producer: AIOKafkaProducer, share: _Share) -> None:
+    async def _publish_share(self, producer: AIOKafkaProducer, share: Share) -> None:
         """Publish one partition's records, batch after batch, up to one that fails."""
         while share.waiting:
-            batch, count = self._fill(producer, share.waiting)
+            batch, count = self._sending.fill(producer, share.waiting)
             if not count:
-                share.refuse(self._too_large)
+                share.refuse(self._sending.too_large)
                 continue
-            try:
-                await self._send(producer, batch, share.place)
-            except _UNKNOWN as error:
-                self._tally.unknown += 1
-                logger.warning("batch failed topic=%s partition=%d rows=%d error=%r", *share.place, count, error)
+            if not await self._await_leader(producer, share):
                 return
-            self._sent += count
+            try:
+                await self._sending.send(producer, batch, share.place)
+            except UNKNOWN as error:
+                self._note(share.place, error)
+                logger.info("batch failed, its rows go one by one place=%s rows=%d error=%r", share.place, count, error)
+                return
+            self.troubles.note_taken(share.place)
+            self._sending.sent += count
             del share.waiting[:count]
 
-    @property
-    def _too_large(self) -> str:
-        return f"larger than {self._batch_bytes} bytes with its headers"
+    async def _await_leader(self, producer: AIOKafkaProducer, share: Share) -> bool:
+        """Wait for a partition to have a leader; gives whether it has, else its rows wait.
 
-    def _fill(self, producer: AIOKafkaProducer, records: Sequence[Record]) -> tuple[BatchBuilder, int]:
-        """Build a batch; give it and how many it took, none if the first alone is too large.
-
-        The records' timestamp is the time of publication, by which the broker expires them.
+        The client would wait too, but with the batch, whose sequence numbers would be burnt when it is given up.
         """
-        batch = producer.create_batch()
-        append, now = batch.append, round(time.time() * 1000)
-        for count, record in enumerate(records):
-            added = append(timestamp=now, key=record.key, value=record.value, headers=record.headers())
-            if added is None:
-                return batch, count
-            # Whatever its size, a batch takes the first.
-            if not count and added.size + _BATCH_OVERHEAD_BYTES > self._batch_bytes:
-                return batch, 0
-        return batch, len(records)
+        for seconds in jittered_seconds(**self._backoff):
+            try:
+                await producers.check_leader(producer, share.place)
+            except UNKNOWN as error:
+                if await self._give_in(share.place, error, seconds, once=False):
+                    self._set_aside(share)
+                    return False
+            else:
+                return True
+        raise AssertionError("unreachable: the waits have no end")
 
-    async def _send(self, producer: AIOKafkaProducer, batch: BatchBuilder, place: _Place) -> None:
-        topic, partition = place
-        async with asyncio.timeout(self._batch_timeout_seconds):
-            await (await producer.send_batch(batch, topic, partition=partition))
+    async def _try_first(self, share: Share) -> None:
+        """Publish the first record of a share; if it is not taken at once, the whole share goes on waiting."""
+        await self._publish_first(share, once=True)
 
-    async def _publish_one_by_one(self, shares: Sequence[_Share]) -> None:
-        async def publish_share(share: _Share) -> None:
-            while share.waiting:
-                reason = await self._publish_one(share.place, share.waiting[0])
+    async def _publish_one_by_one(self, share: Share, *, once: bool) -> None:
+        while share.waiting:
+            await self._publish_first(share, once=once)
+
+    async def _publish_first(self, share: Share, *, once: bool) -> None:
+        """Publish the first record of a share or refuse it, for as long as it takes or until the share must wait."""
+        for seconds in jittered_seconds(**self._backoff):
+            try:
+                reason = await self._send_one(share.place, share.waiting[0], once=once)
+            except UNKNOWN as error:
+                if kafka_errors.classify(error) is Blame.KAFKA:
+                    await self._sending.give_up_single()
+                if await self._give_in(share.place, error, seconds, once=once):
+                    self._set_aside(share)
+                    return
+            else:
                 if reason is None:
                     del share.waiting[0]
                 else:
                     share.refuse(reason)
-
-        async with asyncio.TaskGroup() as group:
-            for share in shares:
-                group.create_task(publish_share(share))
-
-    async def _publish_one(self, place: _Place, record: Record) -> str | None:
-        """Publish one record, for as long as it takes; give the reason if it is refused."""
-        for seconds in jittered_seconds(**self._backoff):
-            try:
-                producer = await self._open_single()
-                batch, count = self._fill(producer, [record])
-                if not count:
-                    return self._too_large
-                await self._send(producer, batch, place)
-            except _REFUSALS as error:
-                return repr(error)
-            except _UNKNOWN as error:
-                self._tally.unknown += 1
-                await self._give_up_single()
-                await self._wait(seconds, error)
-            else:
-                return None
+                return
         raise AssertionError("unreachable: the waits have no end")
 
-    async def _open_single(self) -> AIOKafkaProducer:
-        # Several partitions ask at once; a producer too many would never be closed.
-        async with self._opening:
-            if self._single is None:
-                self._single = await self._start(enable_idempotence=False)
-            return self._single
+    async def _send_one(self, place: Place, record: Record, *, once: bool) -> str | None:
+        """Send one record; give the reason if it is refused."""
+        producer = await self._sending.open_single()
+        batch, count = self._sending.fill(producer, [record])
+        if not count:
+            return self._sending.too_large
+        await producers.check_leader(producer, place)
+        try:
+            await self._sending.send(producer, batch, place, timeout_seconds=_TRIAL_SECONDS if once else None)
+        except UNKNOWN as error:
+            if kafka_errors.classify(error) is not Blame.RECORD:
+                raise
+            self.troubles.note_taken(place)
+            return repr(error)
+        self.troubles.note_taken(place)
+        return None
 
-    async def _wait(self, seconds: float, error: BaseException) -> None:
-        level = logging.DEBUG if self._is_troubled else logging.WARNING
-        if not self._is_troubled:
-            self._is_troubled = True
-            self._tally.unavailable += 1
-        logger.log(level, "kafka unavailable retry_seconds=%.1f error=%r", seconds, error)
+    def _note(self, place: Place, error: BaseException) -> bool:
+        """Remember a failure, and give whether it lasts; what may be a single record's fault is not the place's."""
+        return kafka_errors.classify(error) is not Blame.RECORD and self.troubles.note(place, error)
+
+    async def _give_in(self, place: Place, error: BaseException, seconds: float, *, once: bool) -> bool:
+        """Wait after a failure; give whether the rows of a place must wait instead."""
+        if self.troubles.note(place, error) or once:
+            return True
+        if kafka_errors.classify(error) is Blame.PLACE:
+            seconds = min(seconds, max(0.0, self.troubles.patience_left(place)))
+        else:
+            self._tally.unavailable += self.troubles.note_unavailable(error)
         await asyncio.sleep(seconds)
+        return False
 
-    def _end_trouble(self) -> bool:
-        """Kafka is waited for no longer; give whether it was."""
-        was_troubled, self._is_troubled = self._is_troubled, False
-        self._tally.unavailable -= was_troubled
-        return was_troubled
+    def _set_aside(self, share: Share) -> None:
+        share.set_aside(self.troubles.describe_place(share.place))
 
-    async def _start(self, *, enable_idempotence: bool) -> AIOKafkaProducer:
-        settings = {**self._settings, "enable_idempotence": enable_idempotence}
-        producer = await producers.start(settings, timeout_seconds=self._batch_timeout_seconds)
-        self._tally.producers += 1
-        return producer
-
-    async def _give_up_main(self) -> None:
-        producer, self._main = self._main, None
-        if producer is not None:
-            await producers.give_up(producer)
-
-    async def _give_up_single(self) -> None:
-        producer, self._single = self._single, None
-        if producer is not None:
-            await producers.give_up(producer)
+    @staticmethod
+    async def _for_each(work: Callable[[Share], Coroutine[None, None, None]], shares: Sequence[Share]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for share in shares:
+                if share.waiting:
+                    group.create_task(work(share))

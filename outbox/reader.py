@@ -5,24 +5,25 @@ are handed out again, and their rows would never enter a window: only what the t
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import audit, deadlines
+from db import deadlines
 from db.database import Database
 from db.errors import QUERY_CANCELED, sqlstate
 from outbox import cursor as cursors
 from outbox import holds as held
 from outbox import window, wire
+from outbox.auditing import record_settled
 from outbox.connection import connect_alone, disconnect, transaction_on
 from outbox.cursor import Cursor
 from outbox.holds import Holds
-from outbox.refused import DIVERTED, SKIPPED, Refused
 from outbox.releasing import Releases
+from outbox.retrying import Retries
 from outbox.settling import NOTHING, Settled
 from outbox.window import Window
 from outbox.wire import Record
@@ -80,6 +81,7 @@ class Reader:
         page_rows: int,
         page_bytes: int,
         answer_spare_seconds: float,
+        backoff: Mapping[str, float],
     ) -> None:
         self.holds = holds
         """Of the shard; its rows are to be left out of pages."""
@@ -87,6 +89,16 @@ class Reader:
             connection=connection, cursor=cursor, holds=holds, page_rows=page_rows, page_bytes=page_bytes
         )
         """What operators want of them."""
+        self.retries = Retries(
+            connection=connection,
+            cursor=cursor,
+            holds=holds,
+            page_rows=page_rows,
+            page_bytes=page_bytes,
+            backoff_first_seconds=backoff["first_seconds"],
+            backoff_most_seconds=backoff["most_seconds"],
+        )
+        """Those that wait for a topic or partition."""
         self._connection = connection
         self._cursor = cursor
         self._page_rows = page_rows
@@ -96,7 +108,16 @@ class Reader:
         self._ahead: Page | None = None
 
     @classmethod
-    async def open(cls, *, database: Database, shard: int, epoch: int, page_rows: int, page_bytes: int) -> Self:
+    async def open(
+        cls,
+        *,
+        database: Database,
+        shard: int,
+        epoch: int,
+        page_rows: int,
+        page_bytes: int,
+        backoff: Mapping[str, float],
+    ) -> Self:
         """Connect, and take the cursor over for a lease's epoch.
 
         Args:
@@ -104,6 +125,7 @@ class Reader:
             shard: whose cursor.
             epoch: the lease's.
             page_rows, page_bytes: limits of a page, of its rows and of their bodies; one row is always let through.
+            backoff: `first_seconds` and `most_seconds` of the waits before rows are tried again that wait for a place.
 
         Raises:
             LeaseLostError: a later epoch has the cursor.
@@ -125,6 +147,7 @@ class Reader:
             page_rows=page_rows,
             page_bytes=page_bytes,
             answer_spare_seconds=database.answer_spare_seconds,
+            backoff=backoff,
         )
 
     async def close(self) -> None:
@@ -167,20 +190,15 @@ class Reader:
         if settled:
             async with transaction_on(self._connection):
                 await cursors.write(self._connection, cursor)
-                await self._store(settled)
+                if settled.held:
+                    await held.add(self._connection, settled.held)
+                await record_settled(self._connection, settled)
             self.holds.note(settled.held)
         else:
             await cursors.write(self._connection, cursor)
         self._cursor = cursor
         if cursor.current is None:
             self._open = None
-
-    async def _store(self, settled: Settled) -> None:
-        if settled.held:
-            await held.add(self._connection, settled.held)
-        for action, rows in ((DIVERTED, settled.diverted), (SKIPPED, settled.skipped)):
-            for each in rows:
-                await _note(self._connection, action, each)
 
     async def _open_window(self) -> _OpenWindow | None:
         """Continue the stored window or take a new one; an empty one is closed at once, in memory only."""
@@ -233,15 +251,3 @@ class Reader:
             place.at = bound
             if rows or bound >= place.high:
                 return place.page(rows)
-
-
-async def _note(connection: AsyncConnection, action: str, refused: Refused) -> None:
-    """Write down that a row was committed and is not on its topic."""
-    record = refused.record
-    await audit.record(
-        connection,
-        action=action,
-        target=f"outbox/{record.position}",
-        reason=refused.reason,
-        before={"topic": record.topic, "key": None if record.key is None else record.key.decode(errors="replace")},
-    )

@@ -1,4 +1,4 @@
-"""Rows that Kafka refuses for good: what the publisher says of them, and what is to become of them."""
+"""Rows that Kafka does not take, for good or for now: what the publisher says of them, and what becomes of them."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -21,11 +21,13 @@ class Refused:
         record: which.
         reason: what Kafka, or the size check before it, said; or behind which it waits.
         behind: the position of the refused record of the same topic and key in front of it; absent for that one itself.
+        awaits: the topic or partition that takes nothing now, and for which it waits; absent for what is refused.
     """
 
     record: Record
     reason: str
     behind: int | None = None
+    awaits: str | None = None
 
     @property
     def position(self) -> int:
@@ -33,9 +35,9 @@ class Refused:
         return self.record.position
 
 
-def behind(record: Record, position: int) -> Refused:
-    """Give the record as one that waits behind a refused or held one of its topic and key."""
-    return Refused(record=record, reason=f"behind position {position}", behind=position)
+def behind(record: Record, position: int, *, awaits: str | None = None) -> Refused:
+    """Give the record as one that waits behind a refused or held one of its topic and key; `awaits` is that one's."""
+    return Refused(record=record, reason=f"behind position {position}", behind=position, awaits=awaits)
 
 
 def shown_key(key: bytes | None) -> str:

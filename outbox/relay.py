@@ -16,6 +16,7 @@ from outbox.lease import Lease
 from outbox.reader import Page, Reader
 from outbox.settling import Publisher, RefusalPolicy, Settled, Settler
 from outbox.tally import Tally
+from outbox.troubles import Troubles
 from outbox.wake import Wake
 
 logger = logging.getLogger("squad.relay")
@@ -29,13 +30,16 @@ class Relay:
         publisher: where the records go.
         lease: the right to be the active one; its name is one per shard, such as `relay-0`.
         wake: set by whoever commits; without it, polling finds the rows.
+        troubles: what the publisher knows of topics and partitions that take nothing.
         refusals: what is done with rows that Kafka refuses for good.
         is_paused: asked before each page. While it is so, nothing is published, not even what is released, and the
             lease is kept: another relay would only wait in its place.
         shard: which row of `relay_cursors`.
         page_rows, page_bytes: how much is read and published before the cursor is stored; what a crash repeats.
         poll_least_seconds, poll_most_seconds: the wait after an idle pass doubles from one to the other.
-        backoff_first_seconds, backoff_most_seconds: the waits after a database error, full jitter.
+        waiting_most_rows: so many rows at most wait for topics and partitions; past them the relay stands still.
+        backoff_first_seconds, backoff_most_seconds: the waits after a database error, and before rows are tried again
+            that wait, full jitter.
         tally: is told of pages and interruptions; kept as an attribute.
         stop_seconds: how long a page that is under way may take when the relay is to end; then it is left to whoever
             leads next, who may publish some of it once more.
@@ -48,6 +52,7 @@ class Relay:
         publisher: Publisher,
         lease: Lease,
         wake: Wake | None = None,
+        troubles: Troubles | None = None,
         refusals: RefusalPolicy | None = None,
         is_paused: Callable[[], bool] = lambda: False,
         shard: int = 0,
@@ -55,6 +60,7 @@ class Relay:
         page_bytes: int = 16 * 1024 * 1024,
         poll_least_seconds: float = 0.01,
         poll_most_seconds: float = 0.5,
+        waiting_most_rows: int = 100_000,
         backoff_first_seconds: float = 0.1,
         backoff_most_seconds: float = 30,
         tally: Tally | None = None,
@@ -63,6 +69,7 @@ class Relay:
         self._database = database
         self._publisher = publisher
         self._settler = Settler(publisher=publisher, policy=refusals or RefusalPolicy())
+        self._troubles = troubles
         self._lease = lease
         self._wake = wake or Wake()
         self._is_paused = is_paused
@@ -71,6 +78,8 @@ class Relay:
         self._page_bytes = page_bytes
         self._poll_least_seconds = poll_least_seconds
         self._poll_most_seconds = poll_most_seconds
+        self._waiting_most_rows = waiting_most_rows
+        self._stands_still = False
         self._backoff = {"first_seconds": backoff_first_seconds, "most_seconds": backoff_most_seconds}
         self._waits = jittered_seconds(**self._backoff)
         self._stop_seconds = stop_seconds
@@ -123,6 +132,14 @@ class Relay:
         self._stopped.set()
         self._wake.set()
 
+    def describe(self) -> dict[str, dict[str, object]]:
+        """Give the trouble of each topic and partition that takes nothing, with how many rows wait for it."""
+        found = {} if self._troubles is None else self._troubles.describe()
+        if self._reader is not None:
+            for place, rows in self._reader.holds.awaiting.items():
+                found[place] = found.get(place, {}) | {"waiting_rows": rows}
+        return found
+
     async def close(self) -> None:
         """Let the connection go, for whoever steps by hand; the next pass opens another, and reads the cursor again."""
         reader, self._reader = self._reader, None
@@ -146,7 +163,8 @@ class Relay:
     async def relay_batch(self) -> int:
         """Publish one page, await every acknowledgement, then store the cursor. After any error nothing is remembered.
 
-        Before it, one thing is done that an operator wants of a held row.
+        Before it, one thing is done that an operator wants of a held row, and rows are tried again that wait for a
+        topic or partition; as long as that goes well, nothing else is done.
 
         Returns:
             How many rows were published or settled otherwise; 0 when nothing is new or the relay is paused, and then
@@ -162,6 +180,9 @@ class Relay:
         try:
             reader = await self._open_reader()
             released = await self._serve_request(reader)
+            tried = await self._try_again(reader)
+            if tried or self._is_full(reader):
+                return released + tried
             page = await reader.next_page()
             if page is None:
                 return released
@@ -184,6 +205,25 @@ class Relay:
         refused = await self._publisher.publish(release.records) if release.records else ()
         await reader.releases.settle(release, refused)
         return max(1, len(release.records))
+
+    async def _try_again(self, reader: Reader) -> int:
+        retry = await reader.retries.find()
+        if retry is None:
+            return 0
+        self._check_lease()
+        settled = await self._settler.publish(retry.records, once=True)
+        done = await reader.retries.settle(retry, settled)
+        self.tally.tried_again += done
+        return done
+
+    def _is_full(self, reader: Reader) -> bool:
+        """Whether so many rows wait for their topics and partitions that no more may."""
+        awaiting = reader.holds.awaiting
+        is_full = bool(awaiting) and awaiting.total() >= self._waiting_most_rows
+        if is_full and not self._stands_still:
+            logger.error("relay stands still shard=%d: %d rows wait for %s", self._shard, awaiting.total(), [*awaiting])
+        self._stands_still = is_full
+        return is_full
 
     async def _publish(self, reader: Reader, page: Page) -> Settled:
         self._check_lease()
@@ -248,6 +288,7 @@ class Relay:
                 epoch=self._lease.epoch,
                 page_rows=self._page_rows,
                 page_bytes=self._page_bytes,
+                backoff=self._backoff,
             )
         return self._reader
 

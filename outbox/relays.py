@@ -73,6 +73,11 @@ class Relays:
         """The epoch of each lease that is held, by shard."""
         return {shard: epoch for shard, led in self._led.items() if (epoch := led.relay.epoch) is not None}
 
+    def describe(self) -> dict[str, dict[str, dict[str, object]]]:
+        """Give by shard what its relay says of topics and partitions that take nothing, where there is any."""
+        found = {str(shard): led.relay.describe() for shard, led in sorted(self._led.items())}
+        return {shard: troubles for shard, troubles in found.items() if troubles}
+
     async def run(self) -> None:
         """Lead and stand by until `stop`; what is transient is tried again for as long as it takes.
 

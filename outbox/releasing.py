@@ -11,7 +11,7 @@ from outbox import holds as held
 from outbox import window, wire
 from outbox.connection import transaction_on
 from outbox.cursor import Cursor
-from outbox.holds import Holds, Line, Request
+from outbox.holds import Holds, Request
 from outbox.refused import Refused, shown_key
 from outbox.wire import Record
 
@@ -59,7 +59,8 @@ class Releases:
         request = await self._holds.find_request(self._connection)
         if request is None or request.is_skip:
             return None if request is None else Release(request=request)
-        lines = self._cut(await held.fetch_lines(self._connection, request.hold, page_rows=self._page_rows))
+        found = await held.fetch_lines(self._connection, request.hold, page_rows=self._page_rows)
+        lines = held.cut(found, page_bytes=self._page_bytes)
         rows = await window.fetch_positions(self._connection, [line.position for line in lines if line.is_there])
         missing = [line.position for line in lines if not line.is_there]
         return Release(request=request, records=wire.wrap(rows), missing=missing)
@@ -84,15 +85,6 @@ class Releases:
         if not await self._holds.look_again(self._connection, request.hold):
             logger.info("hold over topic=%s key=%s", request.hold.topic, shown_key(request.hold.key))
 
-    def _cut(self, lines: list[Line]) -> list[Line]:
-        """Give as many lines as a page takes, one at least."""
-        total = 0
-        for count, line in enumerate(lines):
-            total += line.bytes or 0
-            if count and total > self._page_bytes:
-                return lines[:count]
-        return lines
-
     async def _skip(self, request: Request) -> None:
         if request.is_release:
             await held.mark(self._connection, request.hold, released=True)
@@ -107,6 +99,9 @@ class Releases:
         for position, reason in (reasons | gone).items():
             await held.explain(self._connection, position, reason)
         await held.mark(self._connection, release.request.hold, released=not (reasons or gone))
+        if refused:
+            # The first says what all of them wait for now.
+            await held.let_await(self._connection, release.request.hold, refused[0].awaits)
         for each in refused:
-            if each.behind is None:
+            if each.behind is None and each.awaits is None:
                 logger.error("kafka refuses a held row again position=%d reason=%s", each.position, each.reason)

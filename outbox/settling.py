@@ -15,11 +15,16 @@ logger = logging.getLogger("squad.relay")
 class Publisher(Protocol):
     """Where the relay's records go."""
 
-    async def publish(self, records: Sequence[Record]) -> Sequence[Refused]:
-        """Publish records in order for each key, and return when every one is durable or refused.
+    async def publish(self, records: Sequence[Record], *, once: bool = False) -> Sequence[Refused]:
+        """Publish records in order for each key, and return when every one is durable, refused, or has to wait.
+
+        Args:
+            records: by position.
+            once: whether they waited for a topic or partition, and are to go on waiting if it takes nothing at once.
 
         Returns:
-            By position, what never will be durable, and what was withheld behind such a record of its topic and key.
+            By position, what never will be durable, and what was withheld behind such a record of its topic and key;
+            and what waits for a topic or partition that takes nothing now.
         """
         ...
 
@@ -48,7 +53,7 @@ class Settled:
     """What of a page is not on its topics, to be stored with the cursor.
 
     Attributes:
-        held: rows that are to wait.
+        held: rows that are to wait, for an operator or for their topic or partition.
         diverted, skipped: rows that nobody publishes any more.
     """
 
@@ -76,13 +81,17 @@ class Settler:
         self._publisher = publisher
         self._policy = policy
 
-    async def publish(self, records: Sequence[Record]) -> Settled:
+    async def publish(self, records: Sequence[Record], *, once: bool = False) -> Settled:
         """Publish records, and what has to go in their place.
+
+        Args:
+            records: by position.
+            once: as a publisher has it.
 
         Returns:
             What is not on its topic.
         """
-        refused = await self._publisher.publish(records)
+        refused = await self._publisher.publish(records, once=once)
         if not refused:
             return NOTHING
         settled = Settled()
@@ -92,6 +101,8 @@ class Settler:
 
     async def _settle(self, refused: Sequence[Refused], settled: Settled) -> Sequence[Refused]:
         """Decide about the first refused row of each key, and publish those behind them again, if they may pass."""
+        settled.held.extend(each for each in refused if each.awaits is not None)
+        refused = [each for each in refused if each.awaits is None]
         culprits = [each for each in refused if each.behind is None]
         stuck: list[Refused] = []
         match self._policy.way:

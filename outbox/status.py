@@ -44,7 +44,9 @@ _BACKLOG: Final = text(
 
 _HELD: Final = text(
     """
-    SELECT count(*) AS rows, count(DISTINCT (topic, key)) AS holds FROM held WHERE slot BETWEEN :slot_from AND :slot_to
+    SELECT count(*) AS rows, count(DISTINCT (topic, key)) AS holds, count(awaits) AS waiting,
+           array_remove(array_agg(DISTINCT awaits), NULL) AS awaited
+    FROM held WHERE slot BETWEEN :slot_from AND :slot_to
     """
 ).bindparams(bindparam("slot_from", type_=SmallInteger), bindparam("slot_to", type_=SmallInteger))
 
@@ -62,7 +64,8 @@ class ShardStatus:
         current, position, high: the open window, how far in it, and its end; without a window, `position` is the last.
         backlog_rows: how many rows are not published; held ones do not count.
         age_seconds: how long the oldest of them has waited.
-        held_rows, holds: rows that wait because of a refusal, and of how many topics and keys.
+        held_rows, holds: rows that wait, and of how many topics and keys.
+        waiting_rows, awaited: how many of them go on by themselves, once these topics and partitions take rows again.
         refusal: why nothing is published, when the relay refuses to.
     """
 
@@ -81,6 +84,8 @@ class ShardStatus:
     age_seconds: float | None
     held_rows: int
     holds: int
+    waiting_rows: int
+    awaited: list[str]
     refusal: str | None
 
 
@@ -115,6 +120,8 @@ async def _describe(connection: AsyncConnection, cursor: dict[str, object]) -> S
         age_seconds=None if backlog.age_seconds is None else float(backlog.age_seconds),
         held_rows=held.rows,
         holds=held.holds,
+        waiting_rows=held.waiting,
+        awaited=sorted(held.awaited or ()),
         refusal=await _find_refusal(connection, shard),
     )
 

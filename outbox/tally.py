@@ -15,6 +15,8 @@ class Tally:
         page_rows: of which so many rows.
         refused: rows that Kafka refused for good, by what was done with them.
         withheld: rows that wait behind a refused one of their topic and key.
+        set_aside: rows that waited for a topic or partition that took nothing.
+        tried_again: those of them that wait no longer.
         unknown: batches and single records of which it is not known whether Kafka has them, and which are sent again.
         producers: Kafka producers opened.
         unavailable: publishers that wait for Kafka at this moment.
@@ -26,6 +28,8 @@ class Tally:
         self.page_rows = Distribution(ROWS)
         self.refused: Counter[Way] = Counter()
         self.withheld = 0
+        self.set_aside = 0
+        self.tried_again = 0
         self.unknown = 0
         self.producers = 0
         self.unavailable = 0
@@ -36,13 +40,16 @@ class Tally:
         self.page_rows.note(rows)
         self.page_seconds.note(seconds)
         if settled:
-            held = sum(each.behind is None for each in settled.held)
+            aside = sum(each.awaits is not None for each in settled.held)
+            held = sum(each.behind is None and each.awaits is None for each in settled.held)
+            self.set_aside += aside
             self.refused["hold"] += held
             self.refused["divert"] += len(settled.diverted)
             self.refused["skip"] += len(settled.skipped)
-            self.withheld += len(settled.held) - held
+            self.withheld += len(settled.held) - held - aside
 
     @property
     def published(self) -> int:
         """Rows of pages that are on their topics."""
-        return round(self.page_rows.sum) - sum(self.refused.values()) - self.withheld
+        left_out = sum(self.refused.values()) + self.withheld + self.set_aside
+        return round(self.page_rows.sum) - left_out + self.tried_again

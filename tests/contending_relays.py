@@ -40,7 +40,7 @@ class FragilePublisher:
     rows: int = 0
     is_doomed: bool = False
 
-    async def publish(self, records: Sequence[Record]) -> Sequence[Refused]:
+    async def publish(self, records: Sequence[Record], *, once: bool = False) -> Sequence[Refused]:
         """Publish, or break."""
         self.rows = len(records)
         if self.is_doomed:
@@ -54,7 +54,7 @@ class FragilePublisher:
         if draw < 0.04:
             self.done["slept before publishing"] += 1
             await asyncio.sleep(self.sleep_seconds)
-        refused = await self.kafka.publish(records)
+        refused = await self.kafka.publish(records, once=once)
         self.done["rows given"] += len(records)
         if draw > 0.98:
             self.cut("broke after publishing")

@@ -34,11 +34,14 @@ class DisturbedError(ConnectionError):
 
 @dataclass(slots=True)
 class RecordingPublisher:
-    """Keeps what it is given; `before` and `after` may wait, or break it off, and `refuse` says what is never taken."""
+    """Keeps what it is given; `before` and `after` may wait, or break it off, `refuse` says what is never taken, and
+    `blocked` which topics take nothing now.
+    """
 
     before: Disturbance | None = None
     after: Disturbance | None = None
     refuse: Callable[[Record], bool] = lambda _: False
+    blocked: set[str] = field(default_factory=set)
     records: list[Record] = field(default_factory=list)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -46,7 +49,7 @@ class RecordingPublisher:
     def positions(self) -> list[int]:
         return [record.position for record in self.records]
 
-    async def publish(self, records: Sequence[Record]) -> Sequence[Refused]:
+    async def publish(self, records: Sequence[Record], *, once: bool = False) -> Sequence[Refused]:
         if self.before is not None:
             await self.before(records)
         refused = self._refuse(records)
@@ -67,6 +70,8 @@ class RecordingPublisher:
         for record in records:
             if record.key is not None and (record.topic, record.key) in stuck:
                 refused.append(behind(record, stuck[record.topic, record.key]))
+            elif record.topic in self.blocked:
+                refused.append(Refused(record=record, reason="a test blocks it", awaits=record.topic))
             elif self.refuse(record):
                 refused.append(Refused(record=record, reason="a test says so"))
                 if record.key is not None:
@@ -132,6 +137,7 @@ async def leading_relay(
     refusals: RefusalPolicy | None = None,
     is_paused: Callable[[], bool] = lambda: False,
     shard: int = 0,
+    waiting_most_rows: int = 100_000,
 ) -> AsyncIterator[Relay]:
     """Give a relay that took the lease, from whomever."""
     lease = Lease(database=database, name=relay_lease(shard), ttl_seconds=600)
@@ -148,6 +154,9 @@ async def leading_relay(
         shard=shard,
         page_rows=page_rows,
         page_bytes=page_bytes,
+        waiting_most_rows=waiting_most_rows,
+        backoff_first_seconds=0.001,
+        backoff_most_seconds=0.01,
     )
     try:
         yield relay

@@ -43,6 +43,7 @@ def list_holds(
             "rows": hold.rows,
             "since": hold.since.isoformat(),
             "requested": "skip" if hold.skip_requested else "release" if hold.release_requested else None,
+            "awaits": hold.awaits,
             "reason": hold.reason,
         }
         for hold in _run(fetch)

@@ -37,7 +37,13 @@ _LEASES: Final = text(
     """
 )
 
-_HELD: Final = text("SELECT count(*) AS rows, count(DISTINCT (topic, key)) AS keys FROM held")
+_HELD: Final = text(
+    """
+    SELECT count(*) - count(awaits) AS rows, count(DISTINCT (topic, key)) FILTER (WHERE awaits IS NULL) AS keys,
+           count(awaits) AS waiting, string_agg(DISTINCT awaits, ', ') AS awaited
+    FROM held
+    """
+)
 
 
 async def load_checkpoints(connection: AsyncConnection, settings: Settings) -> dict[int, int]:
@@ -123,6 +129,11 @@ async def check_processes(connection: AsyncConnection) -> AsyncIterator[Finding]
         yield warned("holds", found, "`squad holds list` shows them")
     else:
         yield passed("holds", "none")
+    if held.waiting:
+        found = f"{held.waiting} rows wait for {held.awaited}, which took nothing when the relay tried last"
+        yield failed("waiting-rows", found, 'docs/operations.md, "A topic takes nothing"')
+    else:
+        yield passed("waiting-rows", "none")
 
 
 def _check_kind(kind: str, rows: list[dict[str, Any]], alive: list[dict[str, Any]]) -> Finding:

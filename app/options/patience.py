@@ -44,6 +44,13 @@ class PatienceOptions(BaseModel):
         PositiveFloat,
         Field(description="How long a relay that is to end may take for the page it is at, and to give up its lease."),
     ] = 5
+    relay_place_patience_seconds: Annotated[
+        PositiveFloat,
+        Field(
+            description="How long a topic or partition that takes nothing keeps the relay's other rows waiting; then"
+            " its own wait aside, in the table `held`, and are tried again by the relay itself."
+        ),
+    ] = 10
     relay_compression: Annotated[
         Literal["none", "gzip"], Field(description="Of the relay's batches: `none` or `gzip`.")
     ] = "none"

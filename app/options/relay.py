@@ -26,6 +26,13 @@ class RelayOptions(BaseModel):
             " goes to the dead letters (divert), or is left out (skip)."
         ),
     ] = "hold"
+    relay_waiting_max_rows: Annotated[
+        PositiveInt,
+        Field(
+            description="Rows of a shard that may wait aside for topics and partitions that take nothing; past that the"
+            " relay of the shard stands still."
+        ),
+    ] = 100_000
     relay_producer_max_records: Annotated[
         PositiveInt, Field(le=2_000_000_000, description="Records after which the relay's Kafka producer is renewed.")
     ] = 1_000_000_000

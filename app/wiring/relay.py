@@ -50,6 +50,7 @@ def add_relays(process: Process, settings: Settings, database: Database, wake: W
     process.describe["paused_shards"] = lambda: {
         str(shard): why for shard in relays.leading if (why := _why_paused(controls, shard)) is not None
     }
+    process.describe["troubles"] = relays.describe
 
 
 def build_retention(settings: Settings, database: Database) -> Retention:
@@ -64,18 +65,21 @@ def build_retention(settings: Settings, database: Database) -> Retention:
 
 def build_relay(settings: Settings, database: Database, shard: int, wake: Wake, controls: Controls) -> Relay:
     """Build the relay of a shard, with a lease and a publisher of its own."""
+    publisher = KafkaPublisher(
+        client=client_arguments(settings),
+        batch_bytes=settings.relay_batch_max_bytes,
+        records_per_producer=settings.relay_producer_max_records,
+        request_timeout_seconds=settings.relay_request_timeout_seconds,
+        batch_timeout_seconds=settings.relay_batch_timeout_seconds,
+        patience_seconds=settings.relay_place_patience_seconds,
+        compression=None if settings.relay_compression == "none" else settings.relay_compression,
+        backoff_first_seconds=settings.backoff_first_seconds,
+        backoff_most_seconds=settings.backoff_most_seconds,
+    )
     return Relay(
         database=database,
-        publisher=KafkaPublisher(
-            client=client_arguments(settings),
-            batch_bytes=settings.relay_batch_max_bytes,
-            records_per_producer=settings.relay_producer_max_records,
-            request_timeout_seconds=settings.relay_request_timeout_seconds,
-            batch_timeout_seconds=settings.relay_batch_timeout_seconds,
-            compression=None if settings.relay_compression == "none" else settings.relay_compression,
-            backoff_first_seconds=settings.backoff_first_seconds,
-            backoff_most_seconds=settings.backoff_most_seconds,
-        ),
+        publisher=publisher,
+        troubles=publisher.troubles,
         lease=Lease(
             database=database,
             name=relay_lease(shard),
@@ -94,6 +98,7 @@ def build_relay(settings: Settings, database: Database, shard: int, wake: Wake, 
         page_bytes=settings.relay_page_max_bytes,
         poll_least_seconds=settings.relay_poll_least_seconds,
         poll_most_seconds=settings.relay_poll_most_seconds,
+        waiting_most_rows=settings.relay_waiting_max_rows,
         backoff_first_seconds=settings.backoff_first_seconds,
         backoff_most_seconds=settings.backoff_most_seconds,
         stop_seconds=settings.relay_stop_seconds,

@@ -95,9 +95,10 @@ class Lease(Base):
 
 
 class HeldRow(Base):
-    """An outbox row that waits: Kafka refused it, or one of its topic and key before it.
+    """An outbox row that waits: Kafka refused it, or one of its topic and key before it; or its place takes nothing.
 
-    The relay that leads the row's shard adds and removes lines; operators only ask for it, by the two flags.
+    `awaits` is then the topic or partition; all lines of a topic and key have the same. The relay that leads the row's
+    shard adds and removes lines; operators only ask for it, by the two flags.
     """
 
     __tablename__ = "held"
@@ -106,6 +107,7 @@ class HeldRow(Base):
         # Not over the key, which can be longer than an index takes; the slot narrows as well.
         Index("ix_held_slot_position", "slot", "position"),
         Index("ix_held_requested", "position", postgresql_where=text("release_requested OR skip_requested")),
+        Index("ix_held_awaits", "awaits", "position", postgresql_where=text("awaits IS NOT NULL")),
     )
 
     position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
@@ -116,3 +118,4 @@ class HeldRow(Base):
     since: Mapped[Moment] = mapped_column(server_default=text("now()"))
     release_requested: Mapped[bool] = mapped_column(server_default=text("false"))
     skip_requested: Mapped[bool] = mapped_column(server_default=text("false"))
+    awaits: Mapped[str | None] = mapped_column(Text)

@@ -21,12 +21,14 @@ from app import broker, life, topic_logs
 from app.cli.faults import EXIT_FAILED, EXIT_UNREACHABLE, explain
 from app.ending import Ending
 from app.settings import Settings
+from outbox.publisher import KafkaPublisher
 from stack.jars import jars_directory
 from stack.places import cache_directory
 from stack.ports import find_free_port
 from tests.acceptance.conftest import eventually, running
 from tests.certificates import KEY_PASSWORD, write_authority, write_certificate
 from tests.making import SOURCE, new_id
+from tests.relaying import fetch_rows, leading_relay, write_rows
 
 ENVIRONMENT = {**os.environ, "SQUAD_STACK": "local"}
 MODULES = "org.apache.kafka.common.security"
@@ -301,3 +303,34 @@ async def test_who_is_not_let_in_is_told_why_in_one_line(secured, guarded, what)
     assert (code, "\n" in text) == (EXIT_UNREACHABLE, False)
     assert why in text
     assert "guess" not in text
+
+
+async def test_topic_that_the_relay_may_not_write_lets_others_go_on_until_it_may(secured, guarded, database):
+    settings, anybody = secured("SCRAM"), secured("anybody")
+    await broker.create_topics(anybody)
+    events, outcomes = settings.topic("events"), settings.topic("outcomes")
+    topic, write = 2, 4
+    await grant(anybody, "somebody else", [(topic, events, write)])
+    for number in (1, 2):
+        await write_rows(database, "a", [number], topic=events)
+        await write_rows(database, "a", [number], topic=outcomes)
+    publisher = KafkaPublisher(
+        client=broker.client_arguments(settings),
+        patience_seconds=0.2,
+        backoff_first_seconds=0.01,
+        backoff_most_seconds=0.05,
+    )
+    async with leading_relay(database, publisher) as relay:
+        await relay.pass_once()
+        (trouble,) = publisher.troubles.describe().values()
+        assert trouble["error"] == "TOPIC_AUTHORIZATION_FAILED"
+        awaited = {row.topic for row in await fetch_rows(database, "SELECT topic FROM held WHERE awaits IS NOT NULL")}
+        assert awaited == {events}
+        await grant(anybody, USER, [(topic, events, write)])
+        async with asyncio.timeout(30):
+            while await fetch_rows(database, "SELECT 1 FROM held"):
+                await relay.relay_batch()
+    await publisher.close()
+    for name in (events, outcomes):
+        found = [dict(each.headers) async for each in topic_logs.tail(anybody, name, from_beginning=True, to_end=True)]
+        assert [(headers["ce_sequence"] or b"")[-1:] for headers in found] == [b"1", b"2"]

@@ -18,7 +18,8 @@ from consumers.records import Partition
 from consumers.results import Topics
 from consumers.source import Source
 from db.database import Database
-from outbox.publisher import _UNKNOWN, KafkaPublisher
+from outbox.kafka_errors import UNKNOWN
+from outbox.publisher import KafkaPublisher
 from outbox.settling import Publisher
 from tests.planted.committing import compare_no_beginnings
 from tests.planted.planting import PlantedBug
@@ -162,16 +163,16 @@ KAFKA_OFFSET = PlantedBug(
 
 
 async def _publish_unawaited(publisher: KafkaPublisher, producer: AIOKafkaProducer, share: Any) -> None:
-    topic, partition = share.place
+    topic, partition = share.place.topic, share.place.partition
     sent, rest = [], list(share.waiting)
     while rest:
-        batch, count = publisher._fill(producer, rest)
+        batch, count = publisher._sending.fill(producer, rest)
         sent.append((await producer.send_batch(batch, topic, partition=partition), rest[:count]))
         del rest[:count]
     for future, records in sent:
         try:
             await future
-        except _UNKNOWN:
+        except UNKNOWN:
             continue
         share.waiting = [each for each in share.waiting if each not in records]
 

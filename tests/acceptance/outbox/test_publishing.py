@@ -2,14 +2,11 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.partitioner import DefaultPartitioner
 
@@ -22,53 +19,10 @@ from outbox.refused import Refused
 from outbox.relay import Relay
 from outbox.settling import Publisher, RefusalPolicy
 from outbox.wire import Record
+from tests.reading import BuildPublisher, read_topic, sequences
 from tests.relaying import DisturbedError, append_rows, fetch_rows, leading_relay, write_rows
 
 TopicFactory = Callable[..., Awaitable[str]]
-BuildPublisher = Callable[..., KafkaPublisher]
-
-
-@pytest_asyncio.fixture
-async def build_publisher(bootstrap_servers: str) -> AsyncIterator[BuildPublisher]:
-    built: list[KafkaPublisher] = []
-
-    def build(**settings: Any) -> KafkaPublisher:
-        client = {"bootstrap_servers": bootstrap_servers}
-        built.append(KafkaPublisher(client=client, backoff_first_seconds=0.01, **settings))
-        return built[-1]
-
-    yield build
-    for publisher in built:
-        await publisher.close()
-
-
-@asynccontextmanager
-async def reading(bootstrap_servers: str) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        yield consumer
-    finally:
-        await consumer.stop()
-
-
-async def read_topic(bootstrap_servers: str, topic: str, partitions: int = 3) -> list[ConsumerRecord[bytes, bytes]]:
-    """Give everything on a topic, each partition's in its order."""
-    places = [TopicPartition(topic, number) for number in range(partitions)]
-    records: list[ConsumerRecord[bytes, bytes]] = []
-    async with reading(bootstrap_servers) as consumer, asyncio.timeout(20):
-        consumer.assign(places)
-        ends = await consumer.end_offsets(places)
-        for place in places:
-            consumer.seek(place, 0)
-        while any([await consumer.position(place) < ends[place] for place in places]):
-            for found in (await consumer.getmany(timeout_ms=200)).values():
-                records += found
-    return sorted(records, key=lambda record: (record.partition, record.offset))
-
-
-def sequences(records: Sequence[ConsumerRecord[bytes, bytes]], key: str) -> list[int]:
-    return [int(dict(record.headers)["ce_sequence"]) for record in records if record.key == key.encode()]
 
 
 @pytest.mark.real_kafka("topics whose partitions are chosen")
@@ -106,10 +60,10 @@ async def test_too_large_row_holds_its_key_and_nothing_else(
         await append_rows(session, None, [2], topic=topic)
     publisher = build_publisher(batch_bytes=4096)
     async with leading_relay(database, publisher) as relay:
-        await publisher.publish([])
-        main = publisher._main
+        await publisher._sending.open_main()
+        main = publisher._sending.main
         assert await relay.pass_once() == 8
-        assert publisher._main is main
+        assert publisher._sending.main is main
 
     records = await read_topic(bootstrap_servers, topic)
     assert sequences(records, "culprit") == [1, 2]
@@ -135,15 +89,15 @@ async def test_row_that_only_the_broker_finds_too_large_is_refused_too(
         await append_rows(session, "b", [1, 2], topic=topic)
     publisher = build_publisher()
     async with leading_relay(database, publisher) as relay:
-        await publisher.publish([])
-        main = publisher._main
+        await publisher._sending.open_main()
+        main = publisher._sending.main
         assert await relay.relay_batch() == 6
         # A failed batch burns the producer's numbers: it is given up, and the next page has another.
-        assert publisher._main is None
+        assert publisher._sending.main is None
         await write_rows(database, "b", [3], topic=topic)
         await write_rows(database, "a", [5], topic=topic)
         assert await relay.relay_batch() == 2
-        assert publisher._main not in (None, main)
+        assert publisher._sending.main not in (None, main)
 
     records = await read_topic(bootstrap_servers, topic, 1)
     assert (sequences(records, "a"), sequences(records, "b")) == ([1, 2], [1, 2, 3])
@@ -233,7 +187,7 @@ async def test_producer_is_renewed_after_so_many_records(
     producers = set()
     async with leading_relay(database, publisher, page_rows=4) as relay:
         while await relay.relay_batch():
-            producers.add(publisher._main)
+            producers.add(publisher._sending.main)
 
     assert len(producers) == 4
     assert sequences(await read_topic(bootstrap_servers, topic, 1), "a") == list(range(1, 41))
@@ -245,8 +199,8 @@ class DyingPublisher:
 
     publisher: Publisher
 
-    async def publish(self, records: Sequence[Record]) -> Sequence[Refused]:
-        await self.publisher.publish(records)
+    async def publish(self, records: Sequence[Record], *, once: bool = False) -> Sequence[Refused]:
+        await self.publisher.publish(records, once=once)
         raise DisturbedError
 
     async def close(self) -> None:
@@ -281,28 +235,29 @@ async def test_batch_without_an_answer_in_time_is_sent_again(
     await write_rows(database, "a", [1, 2, 3], topic=topic)
     publisher = build_publisher(batch_timeout_seconds=1.0)
     async with leading_relay(database, publisher) as relay:
-        await publisher.publish([])
-        main = publisher._main
+        await publisher._sending.open_main()
+        main = publisher._sending.main
         assert main is not None
         never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         main.client.send = lambda *_, **__: never
         assert await relay.pass_once() == 3
-        assert publisher._main is not main
+        assert publisher._sending.main is not main
 
     assert sequences(await read_topic(bootstrap_servers, topic, 1), "a") == [1, 2, 3]
 
 
-class FlakyPublisher(KafkaPublisher):
-    """Half of what it sends fails, and of that nobody knows whether it arrived."""
+def make_flaky(publisher: KafkaPublisher, chance: random.Random) -> None:
+    """Let half of what it sends fail, so that nobody knows whether it arrived."""
+    send = publisher._sending.send
 
-    chance = random.Random(3)
-
-    async def _send(self, *what: Any) -> None:
-        if self.chance.random() < 0.3:
+    async def send_perhaps(*what: Any, **settings: Any) -> None:
+        if chance.random() < 0.3:
             raise KafkaTimeoutError
-        await super()._send(*what)
-        if self.chance.random() < 0.3:
+        await send(*what, **settings)
+        if chance.random() < 0.3:
             raise TimeoutError
+
+    publisher._sending.send = send_perhaps  # type: ignore[method-assign] # in the place of its own
 
 
 @pytest.mark.real_kafka("answers to a producer whose connection was cut")
@@ -314,7 +269,8 @@ async def test_unknown_errors_are_tried_again_and_keep_the_order_of_first_occurr
         for key in ("a", "b", "c"):
             await write_rows(database, key, range(first, first + 10), topic=topic)
     client = {"bootstrap_servers": bootstrap_servers}
-    publisher = FlakyPublisher(client=client, backoff_first_seconds=0.001, backoff_most_seconds=0.002)
+    publisher = KafkaPublisher(client=client, backoff_first_seconds=0.001, backoff_most_seconds=0.002)
+    make_flaky(publisher, random.Random(3))
     async with leading_relay(database, publisher, page_rows=10) as relay:
         assert await relay.pass_once() == 120
     await publisher.close()
@@ -354,8 +310,8 @@ class SlowPublisher:
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def publish(self, records: Sequence[Record]) -> Sequence[Refused]:
-        refused = await self.publisher.publish(records)
+    async def publish(self, records: Sequence[Record], *, once: bool = False) -> Sequence[Refused]:
+        refused = await self.publisher.publish(records, once=once)
         self.reached.set()
         await self.go_on.wait()
         return refused
@@ -404,8 +360,8 @@ async def test_interrupted_publisher_sends_nothing_afterwards(
     topic = await topic_factory(partitions=1)
     await write_rows(database, "a", [1, 2, 3], topic=topic)
     publisher = build_publisher()
-    await publisher.publish([])
-    main = publisher._main
+    await publisher._sending.open_main()
+    main = publisher._sending.main
     assert main is not None
     send, held_up, go_on = main.client.send, asyncio.Event(), asyncio.Event()
 
@@ -421,7 +377,7 @@ async def test_interrupted_publisher_sends_nothing_afterwards(
         interrupted.cancel()
         with pytest.raises(asyncio.CancelledError):
             await interrupted
-        assert publisher._main is None
+        assert publisher._sending.main is None
         assert main._sender.sender_task.done()
         go_on.set()
         assert await relay.relay_batch() == 3

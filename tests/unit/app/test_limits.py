@@ -25,7 +25,10 @@ BUILT_WITHIN = {
     "Polling": "built by Source, of its own limits",
     "Reader": "built by Relay, of its own limits",
     "Releases": "built by Reader, of its own limits",
+    "Retries": "built by Reader, of its own limits",
+    "Sending": "built by KafkaPublisher, of its own limits",
     "Settler": "built by Consumer, of its own limits",
+    "Troubles": "built by KafkaPublisher, of its own limits",
 }
 """Classes with a limit that the wiring does not build, and who does."""
 
