@@ -1,9 +1,11 @@
-"""A habit that every client of aiokafka needs: started, or closed."""
+"""Habits that every client of aiokafka needs: started, or closed; and bounded in what it unpacks."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+
+from consumers import unpacking
 
 
 async def start(client: Any) -> None:  # noqa: ANN401 - the client library is untyped
@@ -15,6 +17,7 @@ async def start(client: Any) -> None:  # noqa: ANN401 - the client library is un
     Raises:
         aiokafka.errors.KafkaError: no broker can be reached, or it refuses us.
     """
+    unpacking.bound()
     try:
         await client.start()
     except BaseException:

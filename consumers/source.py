@@ -12,7 +12,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 
-from consumers import kafka_client
+from consumers import kafka_client, unpacking
 from consumers.adoption import Adoption, FirstStart
 from consumers.assignment import Assignment
 from consumers.caught_up import Drained
@@ -40,6 +40,7 @@ class Source:
         lanes: how many lanes the partitions are dealt to.
         max_records: of a batch.
         max_bytes: of a batch's records; a batch has one record at least.
+        max_unpacked_bytes: what the records that came in one piece may unpack to.
         first_start: where a group without any checkpoint of the topic begins.
         accept_producer_time: whether commands may be decided by their producers' time stamps.
         poll_seconds: how long a poll waits for records.
@@ -58,12 +59,14 @@ class Source:
         lanes: int = 2,
         max_records: int = 2000,
         max_bytes: int = 4 * 1024 * 1024,
+        max_unpacked_bytes: int = unpacking.DEFAULT_BYTES,
         first_start: FirstStart = "earliest",
         accept_producer_time: bool = False,
         poll_seconds: float = 0.2,
         commit_seconds: float = 1,
         stop_seconds: float = 5,
     ) -> None:
+        unpacking.bound(max_unpacked_bytes)
         self._topic = topic
         self._poll_seconds = poll_seconds
         self._stop_seconds = stop_seconds

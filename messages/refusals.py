@@ -20,6 +20,7 @@ class Reason(StrEnum):
     TOO_LARGE = "too-large"
     TOO_OLD = "too-old"
     FROM_THE_FUTURE = "from-the-future"
+    UNFETCHABLE = "unfetchable"
 
 
 class RefusedError(Exception):

@@ -411,8 +411,8 @@ KINDS: Final[Mapping[str, tuple[str, Build]]] = {
 }
 """Every kind of record that changes nothing: as what it is counted, and how it is made."""
 
-UNTRIED: Final[frozenset[Code | Reason]] = frozenset()
-"""Codes and reasons that no bad command here is refused with."""
+UNTRIED: Final[frozenset[Code | Reason]] = frozenset({Reason.UNFETCHABLE})
+"""Codes and reasons that no bad command here is refused with: what cannot be fetched never gets to be a command."""
 
 
 def good_commands() -> Iterator[Command]:

@@ -1,4 +1,4 @@
-"""`squad checkpoints list`, `squad checkpoints accept`: how far the group has come, and going on from elsewhere."""
+"""`squad checkpoints list`, `accept`, `skip`: how far the group has come, and going on from elsewhere."""
 
 from typing import Annotated
 
@@ -49,6 +49,36 @@ def accept(
         if yes:
             await operated.accept(settings, moves, reason=reason)
         print_rows([move.describe() | {"done": yes} for move in moves], as_json=as_json)
+        if not yes:
+            typer.secho("nothing was changed: --yes does it", err=True)
+
+    asyncio.run(run())
+
+
+@checkpoints.command("skip")
+def skip(
+    partition: Annotated[int, typer.Argument(help="Its number.")],
+    *,
+    reason: Reason,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, only what would be done is shown.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Step over what cannot even be fetched at a checkpoint, up to the next record that can; consumers may run.
+
+    Refused where the next record can be read. Each record stepped over becomes a dead letter that knows its place
+    alone; it is never decided.
+    """
+    import asyncio
+
+    from app import skipping
+    from app.settings import Settings
+
+    async def run() -> None:
+        settings = Settings.load()
+        asked = await skipping.plan(settings, partition)
+        if yes:
+            await skipping.skip(settings, asked, reason=reason)
+        print_rows([each | {"done": yes} for each in asked.describe()], as_json=as_json)
         if not yes:
             typer.secho("nothing was changed: --yes does it", err=True)
 

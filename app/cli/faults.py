@@ -15,6 +15,7 @@ from consumers.adoption import NoCheckpointError
 from consumers.failures import HalfDeployedError
 from consumers.inbox import NoFloorError
 from consumers.letter_search import NoLetterError
+from consumers.unpacking import UnpackedTooLargeError
 from db.controls import NotPausedError
 from db.errors import Failure, classify
 from outbox.errors import RelayError
@@ -27,6 +28,7 @@ EXIT_UNREACHABLE: Final = 3
 _TOLD: Final = (
     *(TopicError, HalfDeployedError, NoCheckpointError, NoFloorError, NoLetterError),
     *(StackError, RelayError, UnfinishedReadError, NotDecidedError, NotPausedError),
+    UnpackedTooLargeError,
 )
 """Errors whose text says it all."""
 

@@ -45,6 +45,15 @@ class ConsumerOptions(BaseModel):
     partition_fetch_max_bytes: Annotated[
         PositiveInt, Field(description="The same, of one partition; a larger batch of records comes alone.")
     ] = 1048576
+    fetch_max_unpacked_bytes: Annotated[
+        PositiveInt,
+        Field(
+            ge=1_048_576,
+            le=1_073_741_824,
+            description="What one batch of records, as its producer packed it, may unpack to; a larger one stops its"
+            " partition.",
+        ),
+    ] = 67108864
     deploy_wait_seconds: Annotated[
         PositiveFloat, Field(description="How long a missing table or column is waited for before stopping.")
     ] = 60

@@ -152,6 +152,7 @@ def build_source(settings: Settings, database: Database) -> Source:
         lanes=settings.lanes,
         max_records=settings.batch_max_commands,
         max_bytes=settings.batch_max_bytes,
+        max_unpacked_bytes=settings.fetch_max_unpacked_bytes,
         first_start=settings.first_start,
         accept_producer_time=settings.accept_producer_time,
         poll_seconds=settings.consumer_poll_seconds,

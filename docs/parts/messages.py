@@ -36,6 +36,10 @@ WHEN: Final[Mapping[Reason, tuple[str, str]]] = {
         "the record, its headers or its JSON is over the [limits](#limits) of the settings",
         "only for JSON in binary mode that is nested too deep or has too many values",
     ),
+    Reason.UNFETCHABLE: (
+        "an operator stepped over it, because the Kafka client cannot read its batch; only its place is known",
+        "no",
+    ),
     Reason.TOO_OLD: (
         (
             "its `ce_time` is older than `SQUAD_COMMAND_AGE_LIMIT_SECONDS` at the record's Kafka time, or not after the"

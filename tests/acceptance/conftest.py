@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
@@ -94,6 +95,15 @@ class Process:
         """End it as a crash would."""
         self._process.kill()
         self._process.wait()
+
+    def limit_memory(self, size_bytes: int) -> None:
+        """Let it have no more address space than so much."""
+        resource.prlimit(self._process.pid, resource.RLIMIT_AS, (size_bytes, size_bytes))
+
+    @property
+    def address_space(self) -> int:
+        """How much it has, in bytes."""
+        return int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[0]) * resource.getpagesize()
 
     def close(self) -> None:
         """Forget what it printed."""
