@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from consumers.failures import Settler
 from consumers.processor import Processor
+from consumers.records import Batch, Partition, partition_of
 from consumers.source import Source
 from db.waiting import done_before
 
@@ -53,6 +54,7 @@ class Consumer:
             backoff_most_seconds=backoff_most_seconds,
         )
         self.counts: Counter[str] = Counter()
+        self._under_way: dict[int, Batch] = {}
         self.tally = self._settler.tally
 
     async def run(self) -> None:
@@ -77,11 +79,18 @@ class Consumer:
         """Take no more batches; safe to call twice."""
         self._stopping.set()
 
+    @property
+    def in_flight(self) -> Mapping[Partition, int]:
+        """How many records of each partition are in batches that are not at their end."""
+        return Counter(partition_of(record) for batch in self._under_way.values() for record in batch.records)
+
     async def _run_lane(self, lane: int) -> None:
         while not self._stopping.is_set():
             batch = await self._source.next_batch(lane)
             if batch is not None:
+                self._under_way[lane] = batch
                 await self._settler.settle(batch)
+                del self._under_way[lane]
 
     def _count(self, counts: Counter[str]) -> None:
         self.counts.update(counts)

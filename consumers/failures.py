@@ -131,8 +131,9 @@ class Settler:
                     raise HalfDeployedError(
                         f"schema or rights do not fit this release (`squad migrate`?): {describe(error)}"
                     ) from error
-                if trouble.meet(failure):
-                    logger.warning("%s failure, the same records again: %s", failure, describe(error))
+                said = describe(error)
+                if trouble.meet(failure, said):
+                    logger.warning("%s failure, the same records again: %s", failure, said)
                 if await wait_for(self._stopping, next(waits)):
                     logger.warning("batch left to whoever reads it next: the process is to end")
                     return None

@@ -1,9 +1,22 @@
 """What became of a consumer's batches, but for what was in them: plain numbers for whoever shows them."""
 
 from collections import Counter
-from typing import Self
+from datetime import UTC, datetime
+from typing import NamedTuple, Self
 
 from db.errors import Failure
+
+
+class LastError(NamedTuple):
+    """What was met last that is waited out.
+
+    Args:
+        at: when.
+        said: what, without anything that a record says.
+    """
+
+    at: datetime
+    said: str
 
 
 class Tally:
@@ -17,6 +30,7 @@ class Tally:
         rivals: batches decided again because another consumer was faster.
         bisections: batches that were cut in two to find a culprit.
         culprits: records that fail alone.
+        last_error: what began a state that is waited out, the last time.
     """
 
     def __init__(self) -> None:
@@ -27,6 +41,7 @@ class Tally:
         self.rivals = 0
         self.bisections = 0
         self.culprits = 0
+        self.last_error: LastError | None = None
 
 
 class Trouble:
@@ -45,12 +60,18 @@ class Trouble:
     def __bool__(self) -> bool:
         return self._failure is not None
 
-    def meet(self, failure: Failure) -> bool:
-        """Note that the batch failed and is to be tried again; give whether that is news."""
+    def meet(self, failure: Failure, said: str = "") -> bool:
+        """Note that the batch failed and is to be tried again; give whether that is news.
+
+        Args:
+            failure: of which kind.
+            said: what the error says, without anything that a record says.
+        """
         self._tally.retries[failure] += 1
         if failure is self._failure:
             return False
         self._tally.troubles[failure] += 1
+        self._tally.last_error = LastError(datetime.now(UTC), f"{failure}: {said}")
         self._change(failure)
         return True
 

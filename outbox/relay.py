@@ -9,6 +9,7 @@ from time import perf_counter
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.database import Database
+from db.describing import describe
 from db.errors import Failure, classify
 from db.waiting import done_before, jittered_seconds, wait_for
 from outbox.errors import InRecoveryError, LeaseLostError, MissingCursorError
@@ -250,7 +251,7 @@ class Relay:
             if not isinstance(error, InRecoveryError) and classify(error) is not Failure.TRANSIENT:
                 raise
             seconds = next(self._waits)
-            self.tally.interruptions += 1
+            self.tally.note_interruption(describe(error))
             logger.warning("relay interrupted retry_seconds=%.1f error=%r", seconds, error)
             await wait_for(self._stopped, seconds)
         return True

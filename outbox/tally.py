@@ -1,6 +1,7 @@
 """What the relays of a process did since it began: plain numbers for whoever shows them."""
 
 from collections import Counter
+from datetime import UTC, datetime
 
 from db.distribution import ROWS, SECONDS, Distribution
 from outbox.refused import Way
@@ -21,6 +22,7 @@ class Tally:
         producers: Kafka producers opened.
         unavailable: publishers that wait for Kafka at this moment.
         interruptions: how often a relay lost the database and began anew.
+        last_error: when and why it did the last time.
     """
 
     def __init__(self) -> None:
@@ -34,6 +36,12 @@ class Tally:
         self.producers = 0
         self.unavailable = 0
         self.interruptions = 0
+        self.last_error: tuple[datetime, str] | None = None
+
+    def note_interruption(self, said: str) -> None:
+        """Count that the database was lost, and keep what was said of it."""
+        self.interruptions += 1
+        self.last_error = (datetime.now(UTC), said)
 
     def note_page(self, rows: int, seconds: float, settled: Settled) -> None:
         """Count a page whose cursor is stored."""

@@ -71,4 +71,4 @@ def _tell(fields: dict[str, Any], *, as_json: bool) -> None:
         print_json(fields)
         return
     print_fields({name: "not paused" if value is None else value for name, value in fields.items()})
-    typer.echo("processes do so within SQUAD_CONTROLS_INTERVAL_SECONDS; the log says so")
+    typer.echo("processes do so within SQUAD_CONTROLS_INTERVAL_SECONDS; `squad status` shows it")

@@ -19,6 +19,7 @@ from app.cli import (
     sending,
     setup,
     stack,
+    status,
     tailing,
     upkeep,
 )
@@ -33,6 +34,7 @@ app = typer.Typer(
 for module in (
     stack,
     running,
+    status,
     checkpoints,
     controls,
     sending,

@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import assert_never
+from importlib.metadata import version
+from typing import Final, assert_never
 
 from app.controls import Controls
 from app.settings import Settings
@@ -36,6 +37,8 @@ __all__ = [
     "open_sessions",
 ]
 
+VERSION: Final = version("agent-squad")
+
 
 @asynccontextmanager
 async def open_process(settings: Settings, kind: Kind) -> AsyncIterator[Process]:
@@ -57,6 +60,7 @@ async def open_process(settings: Settings, kind: Kind) -> AsyncIterator[Process]
         # Before anything is read or published: what is paused stays so when a process starts.
         await controls.read_once()
         process.parts.append(controls)
+        process.describe["version"] = lambda: VERSION
         match kind:
             case "consumer":
                 notifier = Notifier(database=own, pause_seconds=settings.notify_pause_seconds)

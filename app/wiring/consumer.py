@@ -5,7 +5,7 @@ from collections.abc import Callable
 from app.broker import client_arguments
 from app.controls import Controls
 from app.settings import Settings
-from app.wiring.parts import Process
+from app.wiring.parts import Process, show_error
 from consumers.caught_up import CaughtUp
 from consumers.consumer import Consumer
 from consumers.decode import Decoder
@@ -60,6 +60,12 @@ def add_consumer(
     process.describe["group"] = lambda: settings.consumer_group
     process.describe["applied"] = lambda: dict(consumer.counts)
     process.describe["positions"] = lambda: {str(each): offset for each, offset in source.positions.items()}
+    process.describe["lag"] = lambda: {str(each): lag for each, lag in source.lags.items()}
+    process.describe["in_flight"] = lambda: {str(each): count for each, count in consumer.in_flight.items()}
+    process.describe["waits_for"] = lambda: {
+        failure: count for failure, count in consumer.tally.waiting.items() if count
+    }
+    process.describe["consumer_error"] = lambda: show_error(consumer.tally.last_error)
     process.describe["paused"] = lambda: {str(each): why for each, why in source.paused.items()}
     process.describe["stopped"] = lambda: {str(each): why for each, why in source.stopped.items()}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 Kind = Literal["consumer", "relay", "all"]
@@ -26,3 +27,8 @@ class Process:
 
     parts: list[Part] = field(default_factory=list)
     describe: dict[str, Callable[[], Any]] = field(default_factory=dict)
+
+
+def show_error(last: tuple[datetime, str] | None) -> dict[str, str] | None:
+    """Give what went wrong last, as JSON has it."""
+    return None if last is None else {"at": last[0].isoformat(timespec="seconds"), "said": last[1]}

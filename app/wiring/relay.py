@@ -6,7 +6,7 @@ from app.broker import client_arguments
 from app.controls import Controls
 from app.settings import Settings
 from app.wiring.databases import build_partitions
-from app.wiring.parts import Process
+from app.wiring.parts import Process, show_error
 from db.controls import RELAY
 from db.database import Database
 from db.processes import fetch_live
@@ -16,6 +16,7 @@ from outbox.relay import Relay
 from outbox.relays import Relays
 from outbox.retention import Retention
 from outbox.settling import RefusalPolicy
+from outbox.tally import Tally
 from outbox.wake import Listener, Wake
 
 _RELAY_KINDS = ("relay", "all")
@@ -34,9 +35,10 @@ def count_relay_connections(settings: Settings) -> int:
 
 def add_relays(process: Process, settings: Settings, database: Database, wake: Wake, controls: Controls) -> None:
     """Add the relays and what they need to a process."""
+    tally = Tally()
     relays = Relays(
         database=database,
-        build=lambda shard: build_relay(settings, database, shard, wake.follower(), controls),
+        build=lambda shard: build_relay(settings, database, shard, wake.follower(), controls, tally),
         most_shards=settings.relay_max_shards,
         interval_seconds=settings.lease_renew_seconds,
         count_processes=_count(settings, database),
@@ -47,6 +49,8 @@ def add_relays(process: Process, settings: Settings, database: Database, wake: W
     process.parts.extend([relays, listener, partitions])
     process.describe["partitions_held_back"] = lambda: dict(retention.obstacles)
     process.describe["leads"] = lambda: relays.leading
+    process.describe["waits_for_kafka"] = lambda: tally.unavailable
+    process.describe["relay_error"] = lambda: show_error(tally.last_error)
     process.describe["paused_shards"] = lambda: {
         str(shard): why for shard in relays.leading if (why := _why_paused(controls, shard)) is not None
     }
@@ -63,8 +67,10 @@ def build_retention(settings: Settings, database: Database) -> Retention:
     )
 
 
-def build_relay(settings: Settings, database: Database, shard: int, wake: Wake, controls: Controls) -> Relay:
-    """Build the relay of a shard, with a lease and a publisher of its own."""
+def build_relay(
+    settings: Settings, database: Database, shard: int, wake: Wake, controls: Controls, tally: Tally
+) -> Relay:
+    """Build the relay of a shard, with a lease and a publisher of its own; the tally is all relays'."""
     publisher = KafkaPublisher(
         client=client_arguments(settings),
         batch_bytes=settings.relay_batch_max_bytes,
@@ -75,6 +81,7 @@ def build_relay(settings: Settings, database: Database, shard: int, wake: Wake, 
         compression=None if settings.relay_compression == "none" else settings.relay_compression,
         backoff_first_seconds=settings.backoff_first_seconds,
         backoff_most_seconds=settings.backoff_most_seconds,
+        tally=tally,
     )
     return Relay(
         database=database,
@@ -102,6 +109,7 @@ def build_relay(settings: Settings, database: Database, shard: int, wake: Wake, 
         backoff_first_seconds=settings.backoff_first_seconds,
         backoff_most_seconds=settings.backoff_most_seconds,
         stop_seconds=settings.relay_stop_seconds,
+        tally=tally,
     )
 
 

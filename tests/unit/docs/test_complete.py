@@ -11,6 +11,7 @@ import pytest
 from app.cli import faults
 from app.ending import EXIT_CUT
 from app.settings import Settings, variable
+from app.status import shown as shown_status
 from consumers import dead_letters
 from consumers.dead_letters import Refused
 from db import forms
@@ -27,6 +28,7 @@ from outbox.diverting import divert
 from stack import docker, variables
 from stack.choice import Kind
 from tests import making
+from tests.unit.app.test_status import WELL
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
@@ -221,6 +223,16 @@ def test_words_of_the_glossary_are_met_where_it_says() -> None:
             importlib.import_module(place.strip("`"))
         except ModuleNotFoundError:
             assert hasattr(importlib.import_module(module), name), place
+
+
+def test_every_column_of_the_status_is_documented() -> None:
+    text = under(page("operations.md"), "### `squad status`")
+    shown = shown_status.describe(WELL)
+
+    for part in ("processes", "partitions", "shards"):
+        named = {name for row in rows_of(text, part) for name in code_in(row[0])}
+        assert set(shown[part][0]) == named, part
+    assert {"attention", "dead_letters", "parked", "controls"} <= code_in(text)
 
 
 def test_sql_of_the_documents_names_tables_and_columns_that_exist() -> None:
