@@ -3,16 +3,19 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from time import monotonic
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import broker, postgres, wiring
 from app.ending import Ending
+from app.monitoring.readiness import silent
+from app.monitoring.readings import Reading
 from app.settings import Settings
-from app.wiring import Kind, Part
+from app.wiring import Kind, Part, Process
 from db.database import Database
 from db.errors import Failure, classify
 from db.processes import ProcessRow, heartbeat_age_seconds
@@ -42,6 +45,8 @@ class Heartbeat:
         self._interval_seconds = interval_seconds
         self._describe = describe
         self._stopping = asyncio.Event()
+        self.answered_at: float | None = None
+        """When the database took the last one, by `time.monotonic`."""
 
     async def run(self) -> None:
         """Describe the process until stopped; while the database is away, its row grows old, which is the truth."""
@@ -60,6 +65,7 @@ class Heartbeat:
         try:
             async with self._database.transaction() as session:
                 await work(session)
+            self.answered_at = monotonic()
         except Exception as error:
             if classify(error) is Failure.UNEXPECTED:
                 raise
@@ -110,14 +116,30 @@ async def _live(settings: Settings, kind: Kind, asked: asyncio.Event) -> None:
             interval_seconds=settings.heartbeat_interval_seconds,
             describe=lambda: {subject: show() for subject, show in process.describe.items()},
         )
-        logger.info("%s started", kind)
-        await _run_together(process.parts, heartbeat, asked)
+        process.ready["process"] = lambda: "it is to end" if asked.is_set() else None
+        _show_heartbeat(process, heartbeat, database, settings)
+        async with wiring.monitored(settings, kind, process):
+            logger.info("%s started", kind)
+            await _run_together(process.parts, heartbeat, asked)
     logger.info("%s stopped", kind)
 
 
 async def _check(settings: Settings, kind: Kind) -> None:
     await postgres.check_database(settings, kind)
     await broker.check_topics(settings)
+
+
+def _show_heartbeat(process: Process, heartbeat: Heartbeat, database: Database, settings: Settings) -> None:
+    """Let metrics and readiness show when the database took the last heartbeat: what it is asked for anyway."""
+
+    def read() -> Iterator[Reading]:
+        if heartbeat.answered_at is not None:
+            yield Reading("squad_database_answer_age_seconds", monotonic() - heartbeat.answered_at)
+
+    patience_seconds = settings.monitoring_ready_seconds + settings.heartbeat_interval_seconds
+    process.pools["heartbeat"] = database
+    process.readers.append(read)
+    process.ready["database"] = lambda: silent("last answer", heartbeat.answered_at, patience_seconds)
 
 
 async def _run_together(parts: list[Part], heartbeat: Heartbeat, asked: asyncio.Event) -> None:

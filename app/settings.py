@@ -13,6 +13,7 @@ from app.options.consumer import ConsumerOptions
 from app.options.contract import ContractOptions
 from app.options.database import DatabaseOptions
 from app.options.kafka import KafkaOptions
+from app.options.monitoring import MonitoringOptions
 from app.options.names import PREFIX, variable
 from app.options.patience import PatienceOptions
 from app.options.process import ProcessOptions
@@ -41,6 +42,7 @@ class SettingsError(Exception):
 
 class Settings(
     PatienceOptions,
+    MonitoringOptions,
     ProcessOptions,
     UpkeepOptions,
     RelayOptions,

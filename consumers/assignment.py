@@ -75,6 +75,11 @@ class Assignment:
         return self._stops
 
     @property
+    def dealt(self) -> Collection[Partition]:
+        """The partitions that are ours."""
+        return self._lane_of.keys()
+
+    @property
     def paused(self) -> Mapping[Partition, str]:
         """The partitions of ours that an operator paused, and why."""
         whys = ((each, self._why_paused(each)) for each in self._lane_of)

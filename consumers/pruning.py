@@ -71,6 +71,16 @@ class Pruner:
         """Let `run` end after the step it is in; may be called again."""
         self._stopped.set()
 
+    @property
+    def pruned(self) -> int:
+        """How many rows this process deleted."""
+        return self._pruned
+
+    @property
+    def standing(self) -> Standing | None:
+        """Where pruning stood at the last look; `None`: nobody looked yet."""
+        return self._standing
+
     def describe(self) -> Mapping[str, Any]:
         """Give what status shows: the floor, what holds it back, and how many rows this process deleted."""
         standing = self._standing

@@ -153,6 +153,11 @@ class Source:
     # What is shown
 
     @property
+    def dealt(self) -> Collection[Partition]:
+        """The partitions that are ours, read or not."""
+        return self._assignment.dealt
+
+    @property
     def paused(self) -> Mapping[Partition, str]:
         """The partitions of ours that are paused, and why."""
         return self._assignment.paused

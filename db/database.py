@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import URL, AsyncAdaptedQueuePool, Engine, create_engine, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -13,6 +13,20 @@ from db import deadlines, pooling
 from db.errors import UnreachableError
 from db.one_task import OneTaskSession, give_up_open_connections
 from db.tls import DatabaseTls
+
+
+class PoolUse(NamedTuple):
+    """How a pool of connections is used at a moment.
+
+    Args:
+        size: connections that it may have.
+        in_use: that somebody has.
+        waiting: who waits for one.
+    """
+
+    size: int
+    in_use: int
+    waiting: int
 
 
 class Database:
@@ -148,6 +162,18 @@ class Database:
     def sync_sessions(self) -> sessionmaker[Session]:
         """Makes synchronous sessions, with the same rules as `sessions`."""
         return sessionmaker(self.sync_engine, expire_on_commit=False)
+
+    @property
+    def pool_use(self) -> PoolUse:
+        """How the asynchronous engine's pool is used; nothing connects."""
+        size = int(self._pool["pool_size"])
+        pool = self.engine.pool if "engine" in self.__dict__ else None
+        if not isinstance(pool, AsyncAdaptedQueuePool):
+            return PoolUse(size, 0, 0)
+        # SQLAlchemy counts its connections, but not who waits for one.
+        queue: Any = pool._pool
+        waiting = sum(not each.done() for each in queue._queue._getters)
+        return PoolUse(size, pool.checkedout(), waiting)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:

@@ -6,9 +6,13 @@ from types import CodeType, FrameType
 from typing import Any
 
 
-def describe_stacks() -> str:
-    """Say of each task of the running loop where it is, outermost call first; no values, which may be personal."""
-    tasks = sorted(asyncio.all_tasks(), key=lambda task: task.get_name())
+def describe_stacks(loop: asyncio.AbstractEventLoop | None = None) -> str:
+    """Say of each task where it is, outermost call first; no values, which may be personal.
+
+    Args:
+        loop: whose tasks, from any thread; the running loop's by default.
+    """
+    tasks = sorted(asyncio.all_tasks(loop), key=lambda task: task.get_name())
     return "\n".join(f"{task.get_name()}:\n{_stack_of(task)}" for task in tasks)
 
 

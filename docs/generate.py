@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from bench import readme
-from docs.parts import command_line, decisions, faults, messages, planted_bugs, settings, streams
+from docs.parts import command_line, decisions, faults, messages, metrics, planted_bugs, settings, streams
 
 DOCS: Final = Path(__file__).parent
 
@@ -23,6 +23,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "stream of a user": streams.render_user,
     "stream of a squad": streams.render_squad,
     "settings": settings.render,
+    "metrics": metrics.render,
     "verbs": command_line.render,
     "decisions": decisions.render,
     "planted bugs": planted_bugs.render,

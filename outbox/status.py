@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import SmallInteger, Text, bindparam, text
+from sqlalchemy import BigInteger, SmallInteger, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.models.base import Xid8
@@ -49,6 +49,53 @@ _HELD: Final = text(
     FROM held WHERE slot BETWEEN :slot_from AND :slot_to
     """
 ).bindparams(bindparam("slot_from", type_=SmallInteger), bindparam("slot_to", type_=SmallInteger))
+
+
+# In the order of transaction ids, by their index: nothing at or after `previous_xmax` is published while no window is
+# open. Within an open one the next in position comes next. So neither looks at more than a few rows, however many wait.
+_OLDEST: Final = text(
+    """
+    SELECT extract(epoch FROM now() - min(recorded_at)) FROM (
+        (SELECT recorded_at FROM outbox
+         WHERE CAST(:current AS text) IS NULL
+           AND txid >= CAST(:previous_xmax AS xid8) AND slot BETWEEN :slot_from AND :slot_to
+         ORDER BY txid, position LIMIT 1)
+        UNION ALL
+        (SELECT recorded_at FROM outbox
+         WHERE CAST(:current AS text) IS NULL
+           AND txid = ANY(CAST(:previous_xip AS xid8[])) AND slot BETWEEN :slot_from AND :slot_to
+         ORDER BY txid, position LIMIT 1)
+        UNION ALL
+        (SELECT recorded_at FROM outbox
+         WHERE position > :position AND position <= :high AND slot BETWEEN :slot_from AND :slot_to
+           AND (txid >= CAST(:previous_xmax AS xid8) OR txid = ANY(CAST(:previous_xip AS xid8[])))
+         ORDER BY position LIMIT 1)
+    ) o
+    """
+).bindparams(
+    bindparam("previous_xmax", type_=Xid8()),
+    bindparam("current", type_=Text),
+    bindparam("position", type_=BigInteger),
+    bindparam("high", type_=BigInteger),
+    bindparam("slot_from", type_=SmallInteger),
+    bindparam("slot_to", type_=SmallInteger),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What of a shard waits.
+
+    Attributes:
+        shard: which.
+        age_seconds: how long the oldest row waits that is not published, held ones aside; 0: none does.
+        held_rows, holds: rows that wait because of a refusal, and of how many topics and keys.
+    """
+
+    shard: int
+    age_seconds: float
+    held_rows: int
+    holds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,18 +145,35 @@ async def fetch_status(connection: AsyncConnection) -> list[ShardStatus]:
     return [await _describe(connection, dict(row._mapping)) for row in await connection.execute(_SHARDS)]
 
 
+async def fetch_waiting(connection: AsyncConnection) -> list[Waiting]:
+    """Give what waits, shard by shard; cheap, however much that is.
+
+    Args:
+        connection: in autocommit.
+    """
+    found = []
+    for row in await connection.execute(_SHARDS):
+        cursor = dict(row._mapping)
+        slots = {name: cursor[name] for name in ("slot_from", "slot_to")}
+        place = _window_of(cursor) | slots | {"high": cursor["high"]}
+        age = await connection.scalar(_OLDEST, place)
+        held = (await connection.execute(_HELD, slots)).one()
+        found.append(
+            Waiting(
+                shard=row.shard,
+                age_seconds=0.0 if age is None else float(age),
+                held_rows=held.rows,
+                holds=held.holds,
+            )
+        )
+    return found
+
+
 async def _describe(connection: AsyncConnection, cursor: dict[str, object]) -> ShardStatus:
     shard = int(str(cursor["shard"]))
     slots = {name: cursor[name] for name in ("slot_from", "slot_to")}
     lease = (await connection.execute(_LEASE, {"name": relay_lease(shard)})).one_or_none()
-    _, xmax, running = str(cursor["previous"]).split(":")
-    window = {
-        "previous_xmax": int(xmax),
-        "previous_xip": [int(txid) for txid in running.split(",") if txid],
-        "current": cursor["current"],
-        "position": cursor["position"],
-    }
-    backlog = (await connection.execute(_BACKLOG, window | slots)).one()
+    backlog = (await connection.execute(_BACKLOG, _window_of(cursor) | slots)).one()
     held = (await connection.execute(_HELD, slots)).one()
     return ShardStatus(
         **cursor,  # type: ignore[arg-type] # the columns of the statement
@@ -124,6 +188,16 @@ async def _describe(connection: AsyncConnection, cursor: dict[str, object]) -> S
         awaited=sorted(held.awaited or ()),
         refusal=await _find_refusal(connection, shard),
     )
+
+
+def _window_of(cursor: dict[str, object]) -> dict[str, object]:
+    _, xmax, running = str(cursor["previous"]).split(":")
+    return {
+        "previous_xmax": int(xmax),
+        "previous_xip": [int(txid) for txid in running.split(",") if txid],
+        "current": cursor["current"],
+        "position": cursor["position"],
+    }
 
 
 async def _find_refusal(connection: AsyncConnection, shard: int) -> str | None:

@@ -129,7 +129,7 @@ def _check_timeouts(facts: Any, settings: Settings) -> Finding:  # noqa: ANN401 
 
 def check_connections(facts: Any, settings: Settings) -> Finding:  # noqa: ANN401 - a row's mapping
     """Judge whether one more process of ours would get its connections."""
-    needed = settings.database_pool_size + PROCESS_EXTRA_CONNECTIONS
+    needed = settings.database_pool_size + PROCESS_EXTRA_CONNECTIONS + (settings.monitoring_port is not None)
     limit = facts["connections"]
     if facts["role_connections"] >= 0:
         limit = min(limit, facts["role_connections"])

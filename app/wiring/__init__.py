@@ -16,6 +16,7 @@ from app.wiring.consumer import (
     build_topics,
 )
 from app.wiring.databases import build_database, make_partitions, migrate, open_database, open_sessions
+from app.wiring.monitoring import monitored
 from app.wiring.parts import Kind, Part, Process
 from app.wiring.relay import add_relays, build_retention, count_relay_connections
 from outbox.wake import Notifier, Wake
@@ -32,6 +33,7 @@ __all__ = [
     "build_topics",
     "make_partitions",
     "migrate",
+    "monitored",
     "open_database",
     "open_process",
     "open_sessions",
@@ -60,6 +62,7 @@ async def open_process(settings: Settings, kind: Kind) -> AsyncIterator[Process]
         # Before anything is read or published: what is paused stays so when a process starts.
         await controls.read_once()
         process.parts.append(controls)
+        process.pools.update(lanes=database, relay=own, upkeep=upkeep)
         process.describe["version"] = lambda: VERSION
         match kind:
             case "consumer":

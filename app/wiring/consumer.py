@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from app.broker import client_arguments
 from app.controls import Controls
+from app.monitoring import consuming
+from app.monitoring.looking import look_at_letters
 from app.settings import Settings
 from app.wiring.parts import Process, show_error
 from consumers.caught_up import CaughtUp
@@ -46,9 +48,10 @@ def add_consumer(
     source = build_source(settings, database)
     source.pause(controls.pauses)
     controls.followers.append(lambda asked: source.pause(Pauses.among(asked)))
+    processor = build_processor(settings, database)
     consumer = Consumer(
         source=source,
-        processor=build_processor(settings, database),
+        processor=processor,
         lanes=settings.lanes,
         on_applied=lambda _: on_applied(),
         deploy_seconds=settings.deploy_wait_seconds,
@@ -57,6 +60,15 @@ def add_consumer(
     )
     process.parts.append(consumer)
     add_pruning(process, settings, upkeep, source)
+    process.readers.extend(
+        [
+            lambda: consuming.read_commands(consumer),
+            lambda: consuming.read_batches(consumer, processor),
+            lambda: consuming.read_partitions(source),
+        ]
+    )
+    process.looks.append(look_at_letters)
+    process.ready["group"] = lambda: None if source.is_member else "it has not dealt its partitions yet"
     process.describe["group"] = lambda: settings.consumer_group
     process.describe["applied"] = lambda: dict(consumer.counts)
     process.describe["positions"] = lambda: {str(each): offset for each, offset in source.positions.items()}
@@ -88,6 +100,7 @@ def add_pruning(process: Process, settings: Settings, database: Database, source
     )
     process.parts.extend([pruner, caught_up])
     process.describe["inbox"] = pruner.describe
+    process.readers.append(lambda: consuming.read_inbox(pruner))
 
 
 def build_rule(settings: Settings) -> Rule:

@@ -5,6 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from app.monitoring.looking import Look
+from app.monitoring.readiness import Wellness
+from app.monitoring.readings import Reader
+from db.database import Database
+
 Kind = Literal["consumer", "relay", "all"]
 """What a process is: a consumer, a relay, or both."""
 
@@ -23,10 +28,18 @@ class Process:
     Args:
         parts: each runs until it is stopped.
         describe: give what the process shows of itself, by subject.
+        readers: give the parts' metrics.
+        looks: ask the database for metrics that stand there.
+        ready: say what is not well with a part, by its name.
+        pools: of connections, by what they are for.
     """
 
     parts: list[Part] = field(default_factory=list)
     describe: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    readers: list[Reader] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
+    ready: dict[str, Wellness] = field(default_factory=dict)
+    pools: dict[str, Database] = field(default_factory=dict)
 
 
 def show_error(last: tuple[datetime, str] | None) -> dict[str, str] | None:

@@ -4,6 +4,9 @@ from collections.abc import Awaitable, Callable
 
 from app.broker import client_arguments
 from app.controls import Controls
+from app.monitoring import relaying
+from app.monitoring.looking import look_at_outbox
+from app.monitoring.readiness import silent
 from app.settings import Settings
 from app.wiring.databases import build_partitions
 from app.wiring.parts import Process, show_error
@@ -55,6 +58,16 @@ def add_relays(process: Process, settings: Settings, database: Database, wake: W
         str(shard): why for shard in relays.leading if (why := _why_paused(controls, shard)) is not None
     }
     process.describe["troubles"] = relays.describe
+    process.readers.extend(
+        [
+            lambda: relaying.read_relays(relays, tally),
+            lambda: relaying.read_retention(retention),
+            lambda: relaying.read_pauses(relays, lambda shard: _why_paused(controls, shard)),
+        ]
+    )
+    process.looks.append(look_at_outbox)
+    patience_seconds = settings.monitoring_ready_seconds + settings.lease_renew_seconds
+    process.ready["relay"] = lambda: silent("shards and leases last seen", relays.looked_at, patience_seconds)
 
 
 def build_retention(settings: Settings, database: Database) -> Retention:

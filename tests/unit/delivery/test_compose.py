@@ -167,6 +167,16 @@ def test_a_lasting_service_is_watched_restarted_and_given_time_to_stop(name: str
     assert seconds(SERVICES[name]["stop_grace_period"]) > Settings.model_fields["statement_timeout_seconds"].default
 
 
+@pytest.mark.parametrize("name", ["consumer", "relay"])
+def test_neighbours_reach_what_a_process_tells_of_itself_and_nobody_else_does(name: str) -> None:
+    environment = SERVICES[name]["environment"]
+
+    assert SERVICES[name]["expose"] == [environment[variable("monitoring_port")]]
+    assert environment[variable("monitoring_address")] == "0.0.0.0"  # noqa: S104 - of the container
+    assert f"EXPOSE {environment[variable('monitoring_port')]}\n" in (ROOT / "Dockerfile").read_text()
+    assert "ports" not in SERVICES[name]
+
+
 def test_what_ends_is_the_schema_and_the_topics_and_is_not_started_again() -> None:
     assert {"migrate", "topics"} == ENDING
     assert all(SERVICES[name]["restart"] == "no" for name in ENDING)

@@ -10,6 +10,7 @@ import pytest
 
 from app.cli import faults
 from app.ending import EXIT_CUT
+from app.monitoring.names import METRICS
 from app.settings import Settings, variable
 from app.status import shown as shown_status
 from consumers import dead_letters
@@ -75,6 +76,23 @@ def test_every_variable_and_kind_of_the_local_stack_is_documented() -> None:
     assert {row[0] for row in rows_of(text, "variable")} == {f"`{name}`" for name in variables.MEANINGS}
     assert [row[0] for row in rows_of(text, "kind")] == [f"`{kind}`" for kind in get_args(Kind)]
     assert all(image in text for image in docker.IMAGES.values())
+
+
+def test_metrics_that_the_pages_name_are_those_that_are_exported() -> None:
+    text = page("metrics.md")
+    alerts = " ".join(row[1] for row in rows_of(text, "alert"))
+
+    assert {
+        row[0]
+        for head in ("### Every process", "### Consumers", "### Relays")
+        for row in rows_of(text[text.index(head) :], "metric")
+    } == {f"`{name}`" for name in METRICS}
+    assert set(re.findall(r"squad_[a-z_]+", alerts)) <= METRICS.keys()
+    named = {
+        name for name in code_in(page("operations.md")) if re.fullmatch(r"squad_[a-z_]+_(seconds|total|rows)", name)
+    }
+    assert named
+    assert named <= METRICS.keys()
 
 
 def test_every_verb_is_documented() -> None:
@@ -271,10 +289,14 @@ def test_consumers_are_granted_every_table_that_commands_write() -> None:
         "was restored under the cursor",
         "kafka unavailable",
         "kafka available again",
+        "event loop blocked for ",
+        "event loop goes on after ",
     ],
 )
 def test_what_the_operator_is_to_look_for_is_what_the_program_says(said: str) -> None:
-    sources = "".join(path.read_text() for room in ("consumers", "outbox") for path in (ROOT / room).glob("*.py"))
+    sources = "".join(
+        path.read_text() for room in ("app", "consumers", "outbox") for path in (ROOT / room).glob("**/*.py")
+    )
 
     assert said.strip() in " ".join(page("operations.md").split())
     assert said in sources

@@ -1,0 +1,137 @@
+"""What a real process tells by HTTP: every metric of the list, as its run's own counts say, and whether it is well."""
+
+import asyncio
+import re
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import text
+
+from app import broker
+from app.monitoring.names import METRICS, NUMBERS
+from domain.commands import Command
+from domain.rejections import Code
+from tests import making
+from tests.acceptance.conftest import Process, eventually, running, send
+from tests.making import new_id
+
+PARTS = {"event loop", "database", "group", "relay"}
+Samples = dict[tuple[str, str], float]
+
+
+async def ask(process: Process, path: str) -> tuple[int, str]:
+    """Ask a process that runs; its log tells at which port."""
+    said = re.search(r"metrics and health at \S+ port (\d+)", process.printed)
+    if said is None:
+        return 0, ""
+
+    def fetch() -> tuple[int, str]:
+        try:
+            with urlopen(f"http://127.0.0.1:{said[1]}{path}", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except HTTPError as error:
+            return error.code, error.read().decode()
+
+    return await asyncio.to_thread(fetch)
+
+
+async def is_ready(process: Process) -> bool:
+    return (await ask(process, "/readyz"))[0] == 200
+
+
+async def scrape(process: Process) -> tuple[Samples, dict[str, str]]:
+    """Give samples by name and label value, and the kind of each metric."""
+    _, page = await ask(process, "/metrics")
+    samples, kinds = {}, {}
+    for family in text_string_to_metric_families(page):
+        kinds[family.name] = family.type
+        for sample in family.samples:
+            labels = [f"{value}" for name, value in sample.labels.items() if name != "le"]
+            samples[sample.name, ",".join(labels)] = sample.value
+    return samples, kinds
+
+
+def watched(service, **more):
+    quick = {
+        "monitoring_port": 0,
+        "monitoring_look_seconds": 0.2,
+        "inbox_prune_interval_seconds": 0.2,
+        "heartbeat_interval_seconds": 0.2,
+        "caught_up_interval_seconds": 0.2,
+    }
+    return service.model_copy(update=quick | more)
+
+
+async def test_every_metric_is_exported_and_moves_as_the_run_itself_counts(service, database):
+    async def count(query: str) -> float:
+        async with database.sessions() as session:
+            return float(await session.scalar(text(query)) or 0)
+
+    async def is_over(process: Process) -> bool:
+        samples, _ = await scrape(process)
+        rows = await count("SELECT count(*) FROM outbox")
+        return (
+            sum(value for (name, _), value in samples.items() if name == "squad_commands_total") == 8
+            and samples["squad_relay_published_rows_total", ""] == rows
+            and samples.get(("squad_dead_letters_open", "")) == 1
+            and ("squad_inbox_floor_age_seconds", "") in samples
+        )
+
+    user_id, squad_id, project_id = new_id(), new_id(), new_id()
+    with running(watched(service), "run") as process:
+        await eventually("it is ready", lambda: is_ready(process))
+        await send(service, [making.register_user(user_id)], ids=["user"])
+        async with broker.open_producer(service) as producer:
+            await producer.send_and_wait(service.topic("commands"), b"nothing readable")
+        await eventually("the user is known", lambda: _is(count, "SELECT count(*) FROM users", 1))
+        squad: Command = making.create_squad(user_id, squad_id)
+        work: list[Command] = [
+            making.create_project(squad_id, project_id),
+            making.complete_project_tasks(squad_id, project_id),
+        ]
+        await send(service, [squad, squad, squad, *work, making.transfer(squad_id, user_id)], ids=list("112345"))
+        await eventually("everything is counted", lambda: is_over(process))
+        samples, kinds = await scrape(process)
+        code, printed = await asyncio.to_thread(process.stop)
+
+    assert code == 0, printed
+    outcomes = {label: value for (name, label), value in samples.items() if name == "squad_commands_total"}
+    assert outcomes == {
+        "applied": 4,
+        "rejected": 2,
+        "dead-lettered": 1,
+        "duplicate": 1,
+        "expired": 0,
+        "parked": 0,
+    }
+    codes = {label for (name, label), value in samples.items() if name == "squad_commands_rejected_total" and value}
+    assert codes == {Code.SQUAD_EXISTS, Code.SAME_OWNER}
+    assert samples["squad_dead_letters_total", "unreadable"] == 1
+    by_topic = f"SELECT count(*) FROM outbox WHERE topic = '{service.topic('events')}'"
+    assert samples["squad_outbox_rows_total", "event"] == await count(by_topic)
+    assert samples["squad_batch_records_sum", ""] == 8
+    assert samples["squad_batch_seconds_count", ""] == samples["squad_batch_records_count", ""] > 0
+    partitions = {label for name, label in samples if name == "squad_partition_position"}
+    assert partitions == {str(number) for number in range(service.topic_partitions)}
+    assert sum(value for (name, _), value in samples.items() if name == "squad_partition_position") == 8
+    assert all(value == 0 for (name, _), value in samples.items() if name == "squad_partition_lag_records")
+    assert samples["squad_relay_leads", "0"] == 1
+    assert_is_the_list(samples, kinds)
+
+
+async def _is(count, query: str, wanted: int) -> bool:
+    return await count(query) == wanted
+
+
+def assert_is_the_list(samples: Samples, kinds: dict[str, str]) -> None:
+    """Nothing but the list is exported, and everything of it has a value."""
+    assert kinds == {name.removesuffix("_total"): metric.kind for name, metric in METRICS.items()}
+    assert {label for name, label in samples if name == "squad_process_info"} == {"all"}
+    suffixes = {"counter": "", "gauge": "", "histogram": "_count"}
+    for name, metric in METRICS.items():
+        values = {label for sample, label in samples if sample == name + suffixes[metric.kind]}
+        assert values, f"nobody sets {name}"
+        for closed in metric.labels.values():
+            numbers = closed is NUMBERS and all(value.isdigit() for value in values)
+            assert numbers or values == {*closed} or name == "squad_process_info", name
