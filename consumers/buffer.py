@@ -22,7 +22,8 @@ class LaneBuffer:
     def __init__(self, *, max_records: int, max_bytes: int) -> None:
         self._max_records = max_records
         self._max_bytes = max_bytes
-        self._queues: dict[Partition, deque[Record]] = {}
+        self._queues: dict[Partition, deque[tuple[Record, int]]] = {}
+        """The records, each with its size."""
         self._row: deque[Partition] = deque()
         self._records = 0
         self._bytes = 0
@@ -38,16 +39,17 @@ class LaneBuffer:
 
     def end_of(self, partition: Partition) -> int:
         """Give the offset behind the last record of a partition that has some here."""
-        return self._queues[partition][-1].offset + 1
+        return self._queues[partition][-1][0].offset + 1
 
     def add(self, partition: Partition, records: Sequence[Record]) -> None:
         """Add what was read of a partition, behind what it has here; one record at least."""
         if partition not in self._queues:
             self._queues[partition] = deque()
             self._row.append(partition)
-        self._queues[partition].extend(records)
+        sizes = [*map(record_bytes, records)]
+        self._queues[partition].extend(zip(records, sizes, strict=True))
         self._records += len(records)
-        self._bytes += sum(map(record_bytes, records))
+        self._bytes += sum(sizes)
         self._signal()
 
     def drop(self, partition: Partition) -> None:
@@ -56,7 +58,7 @@ class LaneBuffer:
             queue = self._queues.pop(partition)
             self._row.remove(partition)
             self._records -= len(queue)
-            self._bytes -= sum(map(record_bytes, queue))
+            self._bytes -= sum(size for _, size in queue)
             self._signal()
 
     def take(self) -> list[Record]:
@@ -81,14 +83,15 @@ class LaneBuffer:
         partition = self._row.popleft()
         queue = self._queues[partition]
         for _ in range(min(share, len(queue))):
-            size = record_bytes(queue[0])
+            record, size = queue[0]
             if size > left_bytes and taken:
                 self._row.appendleft(partition)
                 return 0
             left_bytes -= size
             self._bytes -= size
             self._records -= 1
-            taken.append(queue.popleft())
+            queue.popleft()
+            taken.append(record)
         if queue:
             self._row.append(partition)
         else:

@@ -155,7 +155,11 @@ class Polling:
         if is_undecodable(error) and self._suspects.get(first) == "one by one":
             # Alone and one by one nothing is lost: what came before it is in the buffer.
             del self._suspects[first]
-            self._assignment.stop_behind(first, f"{self._next_of(first)} cannot be read: {_named(error)}")
+            self._assignment.stop_behind(
+                first,
+                f"{self._next_of(first)} cannot be read: {_named(error)};"
+                f" `squad checkpoints skip {first.number}` shows how far, and steps over it",
+            )
             return
         if is_undecodable(error) and len(partitions) > 1:
             self._suspects.update(dict.fromkeys(partitions, "alone"))

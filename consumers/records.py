@@ -66,8 +66,13 @@ def partition_of(record: Record) -> Partition:
 
 def record_bytes(record: Record) -> int:
     """Give the size of a record: key, value, names and values of headers."""
-    in_headers = sum([len(name) + len(value or b"") for name, value in record.headers])
-    return in_headers + len(record.key or b"") + len(record.value or b"")
+    size = len(record.key or b"") + len(record.value or b"")
+    # A loop, because that is twice as fast as a sum of so few.
+    for name, value in record.headers:
+        size += len(name)
+        if value:
+            size += len(value)
+    return size
 
 
 class Moment(NamedTuple):

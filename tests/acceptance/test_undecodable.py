@@ -72,6 +72,7 @@ async def test_undecodable_record_stops_its_partition_alone(service, database):
         assert set(source.stopped) == {Partition(service.topic("commands"), 1)}
         [why] = source.stopped.values()
         assert why.startswith("the record at or after offset 20 cannot be read: UnicodeDecodeError")
+        assert why.endswith("; `squad checkpoints skip 1` shows how far, and steps over it")
         await send(service, of_partition(0, 10))
         await eventually("the others go on", lambda: decided(database, 130))
         assert dict(await rows(database, CHECKPOINTS)) == {0: 60, 1: 20, 2: 50}
