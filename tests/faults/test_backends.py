@@ -22,10 +22,11 @@ async def _terminate_all(run: Scenario) -> None:
     """End every backend of the run's database but our own, and note what each was at."""
     progress = await run.glance()
     ended: list[Row[Any]] = []
-    async with run.database.engine.connect() as connection, asyncio.timeout(20):
-        # Right after the time before, there may be none yet.
+    async with asyncio.timeout(20):
+        # Right after the time before, there may be none yet. A transaction sees its first view of them to its end.
         while not ended:
-            ended = [row for row in await connection.execute(TERMINATE) if row.application_name == "agent-squad"]
+            async with run.database.engine.connect() as connection:
+                ended = [row for row in await connection.execute(TERMINATE) if row.application_name == "agent-squad"]
     run.journal.note(
         "every backend terminated",
         breaks=sum(actor.lives and actor.role.relays for actor in run.actors),
