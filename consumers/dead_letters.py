@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from consumers.records import Record, moment_of, record_bytes
 from db.rows import RowType
@@ -42,11 +41,6 @@ KEPT_BYTES: Final = 64 * 1024 * 1024
 """Of a record, what is kept at most. The driver cannot send a gigabyte at once, and says so by cutting the connection,
 which would be tried again for ever; and a record that came compressed can be that large."""
 
-COUNTED_AT_MOST: Final = 100_000
-"""Nobody has to know how many more there are."""
-
-_COUNT_OPEN: Final = text("SELECT count(*) FROM (SELECT FROM dead_letters WHERE state = 'open' LIMIT :most) d")
-
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -66,11 +60,6 @@ def storable(content: str) -> str:
 async def insert(session: AsyncSession, letters: Sequence[Refused]) -> None:
     """Keep the records whole; one that is kept already, because its partition is read again, stays as it is."""
     await ROWS.insert(session, [_row(letter) for letter in letters], skip_existing=True)
-
-
-async def count_open(connection: AsyncConnection) -> int:
-    """Say how many nobody has settled, up to `COUNTED_AT_MOST`."""
-    return int(await connection.scalar(_COUNT_OPEN, {"most": COUNTED_AT_MOST}) or 0)
 
 
 def _row(letter: Refused) -> tuple[object, ...]:

@@ -53,7 +53,7 @@ _HELD: Final = text(
 
 # In the order of transaction ids, by their index: nothing at or after `previous_xmax` is published while no window is
 # open. Within an open one the next in position comes next. So neither looks at more than a few rows, however many wait.
-_OLDEST: Final = text(
+OLDEST: Final = text(
     """
     SELECT extract(epoch FROM now() - min(recorded_at)) FROM (
         (SELECT recorded_at FROM outbox
@@ -89,13 +89,15 @@ class Waiting:
     Attributes:
         shard: which.
         age_seconds: how long the oldest row waits that is not published, held ones aside; 0: none does.
-        held_rows, holds: rows that wait because of a refusal, and of how many topics and keys.
+        held_rows, holds: rows that wait aside, and of how many topics and keys.
+        waiting_rows: how many of them go on by themselves.
     """
 
     shard: int
     age_seconds: float
     held_rows: int
     holds: int
+    waiting_rows: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +158,7 @@ async def fetch_waiting(connection: AsyncConnection) -> list[Waiting]:
         cursor = dict(row._mapping)
         slots = {name: cursor[name] for name in ("slot_from", "slot_to")}
         place = _window_of(cursor) | slots | {"high": cursor["high"]}
-        age = await connection.scalar(_OLDEST, place)
+        age = await connection.scalar(OLDEST, place)
         held = (await connection.execute(_HELD, slots)).one()
         found.append(
             Waiting(
@@ -164,6 +166,7 @@ async def fetch_waiting(connection: AsyncConnection) -> list[Waiting]:
                 age_seconds=0.0 if age is None else float(age),
                 held_rows=held.rows,
                 holds=held.holds,
+                waiting_rows=held.waiting,
             )
         )
     return found

@@ -44,6 +44,7 @@ def read_batches(consumer: Consumer, processor: Processor) -> Iterator[Reading]:
     yield Reading("squad_batch_records", processor.batch_records)
     for phase, seconds in processor.phase_seconds.items():
         yield Reading("squad_batch_phase_seconds_total", seconds, (phase,))
+    yield Reading("squad_records_in_flight", sum(consumer.in_flight.values()))
     tally = consumer.tally
     for failure in Failure:
         yield Reading("squad_troubles_total", tally.troubles[failure], (failure,))

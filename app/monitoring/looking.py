@@ -3,14 +3,17 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from time import monotonic
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.monitoring.readings import Reading
-from consumers import dead_letters
+from consumers.unsettled import fetch_unsettled
 from db.database import Database
+from db.describing import describe
 from db.waiting import wait_for
+from messages.refusals import Reason
 from outbox import status
 
 logger = logging.getLogger("squad.process")
@@ -20,8 +23,15 @@ Look = Callable[[AsyncConnection], Awaitable[Sequence[Reading]]]
 
 
 async def look_at_letters(connection: AsyncConnection) -> list[Reading]:
-    """See how many dead letters nobody has settled."""
-    return [Reading("squad_dead_letters_open", await dead_letters.count_open(connection))]
+    """See how many dead letters nobody has settled, since when, and what is parked behind them."""
+    found = await fetch_unsettled(connection)
+    age_seconds = 0.0 if found.oldest_at is None else (datetime.now(UTC) - found.oldest_at).total_seconds()
+    return [
+        *(Reading("squad_dead_letters_open", found.letters.get(reason, 0), (reason,)) for reason in Reason),
+        Reading("squad_dead_letters_oldest_age_seconds", max(0.0, age_seconds)),
+        Reading("squad_parked_streams", found.parked_streams),
+        Reading("squad_parked_records", found.parked_records),
+    ]
 
 
 async def look_at_outbox(connection: AsyncConnection) -> list[Reading]:
@@ -33,6 +43,7 @@ async def look_at_outbox(connection: AsyncConnection) -> list[Reading]:
             Reading("squad_outbox_oldest_age_seconds", each.age_seconds, shard),
             Reading("squad_outbox_held_rows", each.held_rows, shard),
             Reading("squad_outbox_holds", each.holds, shard),
+            Reading("squad_outbox_waiting_rows", each.waiting_rows, shard),
         ]
     return found
 
@@ -66,18 +77,26 @@ class Looking:
         self._stopped.set()
 
     async def look_once(self) -> None:
-        """Look at everything now; an error is told once, until a look succeeds again."""
-        try:
-            async with self._database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-                seen = [reading for look in self._looks for reading in await look(connection)]
-        except Exception as error:  # noqa: BLE001 - whatever it is, nobody is to end because of what is only shown
-            # What was true then may not be so any more: nothing is better than that.
-            self._seen = []
-            if not self._is_failing:
-                logger.warning("database not looked at for metrics error=%r", error)
-            self._is_failing = True
-        else:
-            self._seen, self._looked_at, self._is_failing = seen, monotonic(), False
+        """Look at everything now; what cannot be seen leaves the rest alone, and is told once until it can.
+
+        What was seen before is not shown then: it may not be so any more.
+        """
+        seen: list[Reading] = []
+        failed = False
+        for look in self._looks:
+            try:
+                seen += await self._look(look)
+            except Exception as error:  # noqa: BLE001 - whatever it is, nobody is to end because of what is only shown
+                failed = True
+                if not self._is_failing:
+                    logger.warning("database not looked at for metrics: %s", describe(error))
+        self._seen, self._is_failing = seen, failed
+        if not failed:
+            self._looked_at = monotonic()
+
+    async def _look(self, look: Look) -> Sequence[Reading]:
+        async with self._database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            return await look(connection)
 
     def read(self) -> Iterator[Reading]:
         """Give what was seen last."""

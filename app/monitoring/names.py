@@ -104,6 +104,7 @@ _METRICS: Final = (
     # Batches
     _histogram("squad_batch_seconds", "consumer", "How long a batch took that was committed."),
     _histogram("squad_batch_records", "consumer", "How many records it had."),
+    _gauge("squad_records_in_flight", "consumer", "Records of the batches under way."),
     _counter("squad_batch_phase_seconds_total", "consumer", "What batches spent their time with.", phase=PHASES),
     _counter(
         "squad_troubles_total",
@@ -130,7 +131,15 @@ _METRICS: Final = (
     _gauge("squad_inbox_floor_age_seconds", "consumer", "How far the inbox's floor is in the past."),
     _gauge("squad_inbox_held_back", "consumer", "1: something keeps the floor lower than the days to keep."),
     _counter("squad_inbox_pruned_rows_total", "consumer", "Decided commands that this process forgot."),
-    _gauge("squad_dead_letters_open", "consumer", "Dead letters nobody has settled; counted to 100,000."),
+    _gauge(
+        "squad_dead_letters_open",
+        "consumer",
+        "Dead letters nobody has settled; this and the next two are counted to 100,000.",
+        reason=tuple(Reason),
+    ),
+    _gauge("squad_parked_streams", "consumer", "Streams that wait behind a dead letter."),
+    _gauge("squad_parked_records", "consumer", "Records that wait in them; one of two streams counts twice."),
+    _gauge("squad_dead_letters_oldest_age_seconds", "consumer", "Since the first of them; 0: there is none."),
     # The relay
     _counter("squad_relay_published_rows_total", "relay", "Rows of the outbox that Kafka has."),
     _histogram("squad_relay_page_seconds", "relay", "How long a page took, to its stored cursor."),
@@ -139,17 +148,23 @@ _METRICS: Final = (
         "squad_relay_refused_rows_total", "relay", "Rows that Kafka refused, by what was done.", policy=get_args(Way)
     ),
     _counter("squad_relay_withheld_rows_total", "relay", "Rows that began to wait behind a refused one."),
+    _counter("squad_relay_set_aside_rows_total", "relay", "Rows that waited for a topic that took nothing."),
+    _counter("squad_relay_tried_again_rows_total", "relay", "How many of them wait no longer."),
     _counter("squad_relay_unknown_results_total", "relay", "Batches and records sent again: nobody knew of them."),
     _counter("squad_relay_producers_total", "relay", "Kafka producers opened."),
     _gauge("squad_relay_kafka_unavailable", "relay", "Shards whose rows wait for Kafka."),
+    _gauge("squad_relay_places_lasting", "relay", "Topics and partitions that take nothing, by the relay's shards."),
     _counter("squad_relay_interruptions_total", "relay", "How often a relay lost the database."),
     _gauge("squad_relay_leads", "relay", "1: this process leads the shard.", shard=NUMBERS),
     _gauge("squad_relay_paused", "relay", "1: an operator paused the shard.", shard=NUMBERS),
     _gauge("squad_relay_epoch", "relay", "Which taking of the shard's lease that is.", shard=NUMBERS),
     # The outbox
     _gauge("squad_outbox_oldest_age_seconds", "relay", "How long the oldest row waits; 0: none does.", shard=NUMBERS),
-    _gauge("squad_outbox_held_rows", "relay", "Rows that are held.", shard=NUMBERS),
-    _gauge("squad_outbox_holds", "relay", "Topics and keys that are held.", shard=NUMBERS),
+    _gauge("squad_outbox_held_rows", "relay", "Rows that wait aside.", shard=NUMBERS),
+    _gauge("squad_outbox_holds", "relay", "Topics and keys that they are of.", shard=NUMBERS),
+    _gauge(
+        "squad_outbox_waiting_rows", "relay", "How many of them go on by themselves, once Kafka can.", shard=NUMBERS
+    ),
     _gauge("squad_outbox_tables_held_back", "relay", "Old tables of the outbox that something keeps."),
 )
 

@@ -18,10 +18,14 @@ def read_relays(relays: Relays, tally: Tally) -> Iterator[Reading]:
     for way in get_args(Way):
         yield Reading("squad_relay_refused_rows_total", tally.refused[way], (way,))
     yield Reading("squad_relay_withheld_rows_total", tally.withheld)
+    yield Reading("squad_relay_set_aside_rows_total", tally.set_aside)
+    yield Reading("squad_relay_tried_again_rows_total", tally.tried_again)
     yield Reading("squad_relay_unknown_results_total", tally.unknown)
     yield Reading("squad_relay_producers_total", tally.producers)
     yield Reading("squad_relay_kafka_unavailable", tally.unavailable)
     yield Reading("squad_relay_interruptions_total", tally.interruptions)
+    lasting = [place for troubles in relays.describe().values() for place in troubles.values() if place["rows_wait"]]
+    yield Reading("squad_relay_places_lasting", len(lasting))
     for shard, epoch in relays.epochs.items():
         yield Reading("squad_relay_leads", 1, (str(shard),))
         yield Reading("squad_relay_epoch", epoch, (str(shard),))

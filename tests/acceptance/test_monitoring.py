@@ -74,7 +74,7 @@ async def test_every_metric_is_exported_and_moves_as_the_run_itself_counts(servi
         return (
             sum(value for (name, _), value in samples.items() if name == "squad_commands_total") == 8
             and samples["squad_relay_published_rows_total", ""] == rows
-            and samples.get(("squad_dead_letters_open", "")) == 1
+            and samples.get(("squad_dead_letters_open", "unreadable")) == 1
             and ("squad_inbox_floor_age_seconds", "") in samples
         )
 

@@ -7,15 +7,15 @@ from sqlalchemy import text
 
 from app.monitoring.looking import Looking, look_at_letters, look_at_outbox
 from app.monitoring.pools import read_pools
-from consumers import dead_letters
 from db.database import Database
 from outbox import status
 from tests.relaying import RecordingPublisher, execute, leading_relay, write_rows
 
 LETTER = """
     INSERT INTO dead_letters (id, topic, partition, record_offset, timestamp, header_names, header_values, reason,
-                              detail, state)
-    SELECT gen_random_uuid(), 't', 0, n, now(), '{}', '{}', 'unreadable', '', 'open' FROM generate_series(1, 3) n
+                              detail, state, first_at)
+    SELECT gen_random_uuid(), 't', 0, n, now(), '{}', '{}', 'unreadable', '',
+           'open', now() - interval '1 hour' FROM generate_series(1, 3) n
 """
 
 
@@ -69,25 +69,22 @@ async def test_what_is_looked_at_is_shown_until_a_look_fails(database, caplog):
     await execute(database, LETTER)
     looking = Looking(database=database, looks=[look_at_letters, look_at_outbox])
     await looking.look_once()
-    seen = {name: value for name, value, _ in looking.read() if isinstance(value, float | int)}
-    assert seen["squad_dead_letters_open"] == 3
-    assert seen["squad_outbox_held_rows"] == 0
-    assert seen["squad_database_look_age_seconds"] < 30
+    seen = {(name, *labels): value for name, value, labels in looking.read() if isinstance(value, float | int)}
+    assert seen["squad_dead_letters_open", "unreadable"] == 3
+    assert 3_000 < seen["squad_dead_letters_oldest_age_seconds",] < 4_000
+    assert seen["squad_parked_records",] == 0
+    assert seen["squad_outbox_held_rows", "0"] == 0
+    looked = seen["squad_database_look_age_seconds",]
 
     await execute(database, "ALTER TABLE held RENAME TO held_elsewhere")
     await looking.look_once()
     await looking.look_once()
 
-    assert [name for name, _, _ in looking.read()] == ["squad_database_look_age_seconds"]
+    seen = {(name, *labels): value for name, value, labels in looking.read() if isinstance(value, float | int)}
+    assert seen["squad_dead_letters_open", "unreadable"] == 3, "what can be seen is shown"
+    assert not any("outbox" in name for name, *_ in seen)
+    assert seen["squad_database_look_age_seconds",] > looked
     assert caplog.text.count("database not looked at for metrics") == 1, "one line for a state"
-
-
-async def test_dead_letters_are_counted_up_to_a_limit_only(database, monkeypatch):
-    monkeypatch.setattr(dead_letters, "COUNTED_AT_MOST", 2)
-    await execute(database, LETTER)
-
-    async with database.engine.connect() as connection:
-        assert await dead_letters.count_open(connection) == 2
 
 
 async def test_pool_says_how_many_connections_are_in_use_and_who_waits(database_url):

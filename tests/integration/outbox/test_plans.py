@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGCompiler_asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.database import Database
-from outbox import holds, restore, window
+from outbox import holds, restore, status, window
 from outbox.connection import own_connection
 from outbox.days import first_position
 from outbox.partitions import Partitions
@@ -64,6 +64,8 @@ async def explain(connection: AsyncConnection, statement: TextClause, **paramete
 
 
 def literal(value: object) -> str:
+    if value is None:
+        return "NULL"
     return f"'{{{','.join(map(str, value))}}}'" if isinstance(value, list) else f"'{value}'"
 
 
@@ -115,6 +117,28 @@ async def test_snapshot_is_parsed_once_and_not_for_each_row(
     filters = [node["Filter"] for node in nodes(plan) if "Filter" in node]
     assert filters
     assert all("pg_snapshot" not in condition for condition in filters), filters
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+async def test_oldest_row_that_waits_is_found_whatever_waits_and_without_the_relays_settings(
+    connection: AsyncConnection, mode: str
+) -> None:
+    settings = ("plan_cache_mode", "enable_seqscan", "enable_bitmapscan")
+    for name, value in zip(settings, (mode, "on", "on"), strict=True):
+        await connection.execute(text(f"SET {name} = {value}"))
+    place = {"slot_from": 0, "slot_to": 1000, "previous_xip": [120, 1_700_500]}
+    # Nearly everything waits: behind the cursor while no window is open, and in an open one.
+    behind = {"previous_xmax": 1, "current": None, "position": 0, "high": None}
+    within = {"previous_xmax": 1, "current": "9000000:9000000:", "position": LAST_DAY, "high": LAST_DAY + 90_000}
+
+    plans = [await explain(connection, status.OLDEST, **place, **each) for each in (behind, within)]
+
+    for statement in window.SETTINGS:
+        await connection.execute(statement)
+    assert [plan["Actual Rows"] for plan in plans] == [1, 1]
+    for plan in plans:
+        assert {node["Node Type"] for node in scans(plan)} <= {"Index Scan", "Index Only Scan"}
+        assert blocks(plan) < 400  # of some 6,000, or 30,000
 
 
 async def test_highest_transaction_id_is_found_without_reading_rows(connection: AsyncConnection) -> None:
