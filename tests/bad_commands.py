@@ -219,6 +219,20 @@ REFUSED: Final[Mapping[str, tuple[Reason, Build]]] = {
             value=json.dumps({"user_id": USER.user_id, "email": USER.email, "name": "Ada", "nmae": "Ada"}).encode(),
         ),
     ),
+    "field twice": (
+        Reason.INVALID_DATA,
+        _changed(
+            USER,
+            value=f'{{"user_id":"{USER.user_id}","email":"{USER.email}","name":"Ada","name":"Eve"}}'.encode(),
+        ),
+    ),
+    "number that is no whole one": (
+        Reason.INVALID_DATA,
+        _changed(
+            commands.RecordUsage(squad_id=GROUND.elsewhere, metric="tokens", month=MONTH),
+            value=f'{{"squad_id":"{GROUND.elsewhere}","metric":"tokens","month":"{MONTH}","amount":1e400}}'.encode(),
+        ),
+    ),
     "name with a NUL": (Reason.INVALID_DATA, _of(making.register_user(USER.user_id, USER.email, "A\0da"))),
     "key of another stream": (Reason.KEY_MISMATCH, _changed(USER, key=GROUND.ada.encode())),
     "no key": (Reason.KEY_MISMATCH, _unkeyed),
@@ -236,8 +250,14 @@ REFUSED: Final[Mapping[str, tuple[Reason, Build]]] = {
     "record too large": (Reason.TOO_LARGE, _changed(USER, value=b" " * 1_048_577)),
     "too many headers": (Reason.TOO_LARGE, _changed(USER, more=65)),
     "too deep": (Reason.TOO_LARGE, _changed(USER, value=b"[" * 40 + b"]" * 40)),
+    "too many values": (Reason.TOO_LARGE, _changed(USER, value=b"[" + b"1," * 10_000 + b"1]")),
     "sent too long ago": (Reason.TOO_OLD, _changed(USER, time=NOON - timedelta(days=8))),
     "sent before the floor": (Reason.TOO_OLD, _changed(USER, time=FLOOR)),
+    "sent in the last microsecond of all": (
+        Reason.FROM_THE_FUTURE,
+        _changed(USER, headers={"ce_time": b"9999-12-31T23:59:59.999999Z"}),
+    ),
+    "sent in the first year": (Reason.TOO_OLD, _changed(USER, headers={"ce_time": b"0001-01-01T00:00:00Z"})),
     "sent in the future": (Reason.FROM_THE_FUTURE, _changed(USER, time=NOON + timedelta(minutes=6))),
 }
 """What becomes a dead letter, by a few words."""
