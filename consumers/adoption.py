@@ -16,6 +16,7 @@ from consumers import checkpoints, comparison
 from consumers.assignment import Assignment
 from consumers.checkpoints import Checkpoint
 from consumers.comparison import LastRecords
+from consumers.failing import Failing, still_failing
 from consumers.records import Partition
 from db.database import Database
 from db.errors import Failure, classify
@@ -65,6 +66,8 @@ class Adoption:
         self._topic = topic
         self._first_start = first_start
         self._recheck_seconds = recheck_seconds
+        self.failing: Failing | None = None
+        """Since when the broker does not say where partitions begin and end."""
 
     async def run(self) -> None:
         """Adopt whatever is to be adopted, until cancelled.
@@ -79,10 +82,11 @@ class Adoption:
             try:
                 await self.resume_once()
                 await self.adopt_once()
-                waits = jittered_seconds()
+                waits, self.failing = jittered_seconds(), None
             except Exception as error:
                 if not isinstance(error, KafkaError) and classify(error) is not Failure.TRANSIENT:
                     raise
+                self.failing = still_failing(self.failing, error) if isinstance(error, KafkaError) else None
                 logger.warning("cannot load checkpoints, trying again: %s", error)
                 self._assignment.changed.set()
                 await asyncio.sleep(next(waits))

@@ -7,7 +7,8 @@ for itself let all others wait while it was in its transaction.
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any, Literal
+from time import monotonic
+from typing import Any, Final, Literal
 
 from aiokafka import TopicPartition
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
@@ -16,10 +17,15 @@ from consumers.assignment import Assignment
 from consumers.buffer import BATCHES_AHEAD
 from consumers.caught_up import Drained
 from consumers.comparison import is_undecodable
+from consumers.failing import Failing, still_failing
 from consumers.records import LOG_APPEND_TIME, Partition, Record
+from consumers.silence import Silence
 from db.waiting import wait_for
 
 logger = logging.getLogger("squad.source")
+
+_GAP_POLLS: Final = 5
+"""Polls of a lane that lie further apart than so many do not count as asking."""
 
 
 class Polling:
@@ -48,6 +54,11 @@ class Polling:
         self._poll_seconds = poll_seconds
         self._accept_producer_time = accept_producer_time
         self._suspects: dict[Partition, Literal["alone", "one by one"]] = {}
+        self.failing: Failing | None = None
+        """Since when every poll fails."""
+        self.asked_at: dict[int, float] = {}
+        """When each lane's poll began that has not come back yet, by `time.monotonic`."""
+        self.silence = Silence(gap_seconds=_GAP_POLLS * poll_seconds)
         self.drained: dict[Partition, Drained] = {}
         """What was seen last of each partition that had nothing more to read."""
 
@@ -67,11 +78,16 @@ class Polling:
             await wait_for(self._assignment.adopted, self._poll_seconds)
             return
         generation = self._assignment.generation
+        self.asked_at[lane] = monotonic()
         try:
             found = await self._poll(partitions)
         except Exception as error:  # noqa: BLE001 - whatever the client cannot decode, it raises as it comes
+            self.failing = still_failing(self.failing, error)
             await self._recover(partitions, error)
             return
+        finally:
+            self.asked_at.pop(lane, None)
+        self.failing = None
         if self._assignment.generation != generation:
             # The poll outlived its assignment. What it brought may stem from the new one, whose place would be lost.
             self._assignment.forget(list(found))
@@ -82,7 +98,7 @@ class Polling:
             # A partition that was given up while the poll ran has no place to begin from.
             if partition in self._assignment.positions:
                 self._keep(partition, records)
-        await self._see_drained(partitions)
+        await self._see_progress(partitions)
 
     def _raise_refusal(self) -> None:
         """Raise what the group refuses us: the client tells only who polls, and without partitions nobody does."""
@@ -133,16 +149,21 @@ class Polling:
                 " by the broker's time",
             )
 
-    async def _see_drained(self, partitions: Sequence[Partition]) -> None:
-        """Note which have nothing more to read, and nothing read that is not in a batch."""
+    async def _see_progress(self, partitions: Sequence[Partition]) -> None:
+        """Note which have nothing more to read, and nothing read that is not in a batch; and how far the client is."""
         for partition in partitions:
             if partition not in self._assignment.positions or self._assignment.is_buffered(partition):
                 continue
             handle = TopicPartition(*partition)
             end, seen = self._consumer.highwater(handle), self._consumer.last_poll_timestamp(handle)
             # The client's position: it passes over the marks of transactions, which never become records.
-            if end is not None and seen is not None and await self._consumer.position(handle) >= end:
+            position = await self._consumer.position(handle)
+            if end is not None and seen is not None and position >= end:
                 self.drained[partition] = Drained(self._assignment.positions[partition], seen)
+            # Records of a transaction that is still open are there, but nobody is given them.
+            stable = self._consumer.last_stable_offset(handle)
+            readable = end if end is None or stable is None or stable < 0 else min(end, stable)
+            self.silence.note(partition, position=position, end=readable, answered_at=seen)
 
     async def _recover(self, partitions: Sequence[Partition], error: Exception) -> None:
         """Read everything again from the checkpoints, and find out who cannot be read, if that is what is wrong.

@@ -7,12 +7,14 @@ partitions are adopted again, because the client may have dropped records it had
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from time import monotonic
+from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
-from consumers import kafka_client, unpacking
+from consumers import unpacking
 from consumers.adoption import Adoption, FirstStart
 from consumers.assignment import Assignment
 from consumers.caught_up import Drained
@@ -20,12 +22,21 @@ from consumers.comparison import LastRecords
 from consumers.group_offsets import GroupOffsets
 from consumers.membership import Membership
 from consumers.polling import Polling
+from consumers.reading import Reading
 from consumers.records import Batch, Partition
+from consumers.watchdog import Stall
 from db.controls import Pauses
 from db.database import Database
-from db.waiting import wait_for
+from db.stacks import describe_stacks
+from db.waiting import jittered_seconds, wait_for
 
 logger = logging.getLogger("squad.source")
+
+_LASTING: Final = 4
+"""A client that lived for so many times the limit was not replaced in vain."""
+
+_DOUBLINGS: Final = 3
+"""How often the limit is doubled at most, while replacing does not help."""
 
 
 class Source:
@@ -46,6 +57,7 @@ class Source:
         poll_seconds: how long a poll waits for records.
         commit_seconds: how often the group's offsets are committed, for other people's tools only.
         stop_seconds: how long the client may take to leave.
+        stall_seconds: after how long without getting on the client is replaced by another; longer than a request takes.
     """
 
     def __init__(
@@ -65,37 +77,28 @@ class Source:
         poll_seconds: float = 0.2,
         commit_seconds: float = 1,
         stop_seconds: float = 5,
+        stall_seconds: float = 60,
     ) -> None:
         unpacking.bound(max_unpacked_bytes)
+        self._database = database
+        self._group = group
         self._topic = topic
+        self._client = client
+        self._membership = membership
+        self._max_records = max_records
+        self._first_start: FirstStart = first_start
+        self._accept_producer_time = accept_producer_time
         self._poll_seconds = poll_seconds
+        self._commit_seconds = commit_seconds
         self._stop_seconds = stop_seconds
-        self._consumer = AIOKafkaConsumer(**client, **membership.arguments(group))
+        self._stall_seconds = stall_seconds
         self._assignment = Assignment(lanes=lanes, max_records=max_records, max_bytes=max_bytes)
-        self._adoption = Adoption(
-            consumer=self._consumer,
-            database=database,
-            last_records=LastRecords(client=client),
-            assignment=self._assignment,
-            group=group,
-            topic=topic,
-            first_start=first_start,
-        )
-        self._polling = Polling(
-            consumer=self._consumer,
-            assignment=self._assignment,
-            max_records=max_records,
-            poll_seconds=poll_seconds,
-            accept_producer_time=accept_producer_time,
-        )
-        self._offsets = GroupOffsets(
-            consumer=self._consumer,
-            database=database,
-            group=group,
-            positions=self._assignment.positions,
-            interval_seconds=commit_seconds,
-            deadline_seconds=stop_seconds,
-        )
+        self._in_a_row = 0
+        self._waits: Iterator[float] | None = None
+        self._next: Reading | None = None
+        self._reading = self._build_reading()
+        self.rebuilds = 0
+        """How often the client was replaced because it stood still."""
 
     # Life
 
@@ -105,25 +108,84 @@ class Source:
         Raises:
             aiokafka.errors.KafkaError: the broker cannot be reached.
         """
-        await kafka_client.start(self._consumer)
-        self._consumer.subscribe([self._topic], listener=_Listener(self._assignment))
+        await self._reading.connect()
+        self._reading.join()
 
     async def run(self) -> None:
-        """Adopt partitions, read ahead and commit the group's offsets, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._adoption.run())
-            tasks.create_task(self._offsets.run())
-            for lane in range(len(self._assignment.buffers)):
-                tasks.create_task(self._polling.run(lane))
+        """Adopt partitions, read ahead and commit the group's offsets, until cancelled; a wedged client is replaced."""
+        while True:
+            began = monotonic()
+            another = await self._reading.run(self._find_another)
+            # Where replacing does not help, it is done less and less often.
+            self._in_a_row = self._in_a_row + 1 if monotonic() - began < _LASTING * self._stall_seconds else 1
+            await self._replace_by(another)
 
     async def stop(self) -> None:
         """Commit the group's offsets once more and leave it, within a deadline."""
-        await self._offsets.commit_once()
+        await self._reading.offsets.commit_once()
+        await self._reading.close(seconds=self._stop_seconds)
+        if self._next is not None:
+            await self._next.close(seconds=self._stop_seconds)
+
+    async def _find_another(self, stall: Stall) -> Reading | None:
+        """Connect another client; while that fails it is the brokers that are away, and the one that is there stays."""
+        if self._waits is None:
+            logger.error("the Kafka client stands still: %s; the tasks are\n%s", stall, describe_stacks())
+            self._waits = jittered_seconds(first_seconds=1, most_seconds=10)
+        self._next = self._build_reading()
         try:
-            async with asyncio.timeout(self._stop_seconds):
-                await self._consumer.stop()
-        except TimeoutError:
-            logger.warning("leaving the group took longer than %s s; left without goodbye", self._stop_seconds)
+            async with asyncio.timeout(self._membership.request_seconds):
+                await self._next.connect()
+        except (KafkaError, OSError) as error:
+            logger.warning("no broker answers another client either: %s: %s", type(error).__name__, error)
+            self._next = None
+            await asyncio.sleep(next(self._waits))
+        return self._next
+
+    async def _replace_by(self, another: Reading) -> None:
+        """Give the client up, and begin with the other one at the checkpoints."""
+        old, self._reading, self._next, self._waits = self._reading, another, None, None
+        self._assignment.revoke()
+        await old.close(seconds=self._stop_seconds)
+        self._reading.join()
+        self.rebuilds += 1
+        logger.warning("the Kafka client is replaced by a new one, which reads from the checkpoints")
+
+    def _build_reading(self) -> Reading:
+        consumer = AIOKafkaConsumer(**self._client, **self._membership.arguments(self._group))
+        adoption = Adoption(
+            consumer=consumer,
+            database=self._database,
+            last_records=LastRecords(client=self._client),
+            assignment=self._assignment,
+            group=self._group,
+            topic=self._topic,
+            first_start=self._first_start,
+        )
+        polling = Polling(
+            consumer=consumer,
+            assignment=self._assignment,
+            max_records=self._max_records,
+            poll_seconds=self._poll_seconds,
+            accept_producer_time=self._accept_producer_time,
+        )
+        offsets = GroupOffsets(
+            consumer=consumer,
+            database=self._database,
+            group=self._group,
+            positions=self._assignment.positions,
+            interval_seconds=self._commit_seconds,
+            deadline_seconds=self._stop_seconds,
+        )
+        return Reading(
+            consumer=consumer,
+            topic=self._topic,
+            assignment=self._assignment,
+            adoption=adoption,
+            polling=polling,
+            offsets=offsets,
+            stall_seconds=self._stall_seconds * 2 ** min(self._in_a_row, _DOUBLINGS),
+        )
 
     # What the lanes call
 
@@ -175,10 +237,10 @@ class Source:
     @property
     def lags(self) -> Mapping[Partition, int]:
         """How many offsets of each partition that is read are in no batch yet, as far as the broker has told."""
-        found = {}
+        found, consumer = {}, self._reading.consumer
         for partition, position in self._assignment.positions.items():
             handle = TopicPartition(*partition)
-            end = self._consumer.highwater(handle) if handle in self._consumer.assignment() else None
+            end = consumer.highwater(handle) if handle in consumer.assignment() else None
             if end is not None:
                 found[partition] = max(0, end - position)
         return found
@@ -186,7 +248,12 @@ class Source:
     @property
     def drained(self) -> Mapping[Partition, Drained]:
         """What was seen last of each partition that had nothing more to read."""
-        return self._polling.drained
+        return self._reading.polling.drained
+
+    @property
+    def trouble(self) -> str | None:
+        """What of the client does not get on, before it is replaced; `None`: all is well."""
+        return self._reading.trouble
 
     @property
     def generation(self) -> int:
@@ -197,20 +264,3 @@ class Source:
     def is_member(self) -> bool:
         """Whether the group counts us in: its partitions are dealt, even if none is ours."""
         return self._assignment.is_dealt
-
-
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # the client library is untyped
-    """Tells the assignment at once, without waiting for anything: the client swallows what a listener raises."""
-
-    def __init__(self, assignment: Assignment) -> None:
-        self._assignment = assignment
-
-    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        """The old assignment is gone."""
-        self._assignment.revoke()
-
-    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        """A new assignment begins."""
-        partitions = [Partition(each.topic, each.partition) for each in assigned]
-        self._assignment.assign(partitions)
-        logger.info("assigned %s", ", ".join(map(str, sorted(partitions))) or "no partitions")

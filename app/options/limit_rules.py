@@ -11,6 +11,8 @@ _AT_MOST: Final = (
     ("backoff_first_seconds", "backoff_most_seconds"),
     ("relay_poll_least_seconds", "relay_poll_most_seconds"),
     ("relay_request_timeout_seconds", "relay_batch_timeout_seconds"),
+    # Else a request that is slow is taken for a client that is dead.
+    ("request_seconds", "consumer_stall_seconds"),
     # Else what ends politely is cut.
     ("consumer_stop_seconds", "shutdown_seconds"),
     ("relay_stop_seconds", "shutdown_seconds"),

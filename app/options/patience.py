@@ -21,6 +21,13 @@ class PatienceOptions(BaseModel):
     consumer_stop_seconds: Annotated[
         PositiveFloat, Field(description="How long a consumer's goodbye to its group may take, and a commit to Kafka.")
     ] = 5
+    consumer_stall_seconds: Annotated[
+        PositiveFloat,
+        Field(
+            description="After which a Kafka client that gives a consumer nothing, though it is asked and brokers"
+            " answer, is replaced; at least a request's time."
+        ),
+    ] = 60
     group_commit_seconds: Annotated[
         PositiveFloat,
         Field(description="Between commits of the group's offsets, which only others' tools read."),

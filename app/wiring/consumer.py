@@ -177,4 +177,5 @@ def build_source(settings: Settings, database: Database) -> Source:
         poll_seconds=settings.consumer_poll_seconds,
         commit_seconds=settings.group_commit_seconds,
         stop_seconds=settings.consumer_stop_seconds,
+        stall_seconds=settings.consumer_stall_seconds,
     )

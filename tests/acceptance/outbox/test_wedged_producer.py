@@ -1,0 +1,47 @@
+"""A Kafka producer that stands still is given up, and publishing goes on: every wait for it ends."""
+
+import asyncio
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from db.database import Database
+from outbox.publisher import KafkaPublisher
+from tests.acceptance.outbox.test_publishing import read_topic, sequences
+from tests.conftest import TopicFactory
+from tests.relaying import leading_relay, write_rows
+
+
+def end_sender(producer: AIOKafkaProducer) -> None:
+    producer._sender.sender_task.cancel()
+
+
+def send_nowhere(producer: AIOKafkaProducer) -> None:
+    """All of its tasks live, but no request of it is ever answered."""
+    producer.client.send = lambda *_, **__: asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize("wedge", [end_sender, send_nowhere])
+async def test_wedged_producer_is_given_up_and_its_rows_are_published(
+    database: Database, bootstrap_servers: str, topic_factory: TopicFactory, wedge
+) -> None:
+    topic = await topic_factory(partitions=1)
+    publisher = KafkaPublisher(
+        client={"bootstrap_servers": bootstrap_servers}, batch_timeout_seconds=0.5, backoff_first_seconds=0.01
+    )
+    async with leading_relay(database, publisher) as relay, asyncio.timeout(20):
+        await write_rows(database, "a", [1], topic=topic)
+        assert await relay.relay_batch() == 1
+        assert publisher._main is not None
+        wedge(publisher._main)
+        await write_rows(database, "a", [2, 3], topic=topic)
+        assert await relay.relay_batch() == 2
+        # Row by row, by the second producer, which may wedge as well.
+        assert publisher._single is not None
+        wedge(publisher._single)
+        await publisher.publish([])
+        wedge(publisher._main)
+        await write_rows(database, "a", [4], topic=topic)
+        assert await relay.relay_batch() == 1
+    await publisher.close()
+    assert list(dict.fromkeys(sequences(await read_topic(bootstrap_servers, topic, 1), "a"))) == [1, 2, 3, 4]
