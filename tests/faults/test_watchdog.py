@@ -1,4 +1,4 @@
-"""Brokers away for longer than a consumer's client is given: it goes on without a human, whoever of the two recovers."""
+"""Brokers away for longer than a client is given: the consumer goes on without a human, by that client or another."""
 
 import asyncio
 import os
