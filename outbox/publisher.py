@@ -193,7 +193,11 @@ class KafkaPublisher:
         """
         for seconds in jittered_seconds(**self._backoff):
             try:
-                await producers.check_leader(producer, share.place)
+                await self._check_leader(producer, share.place)
+            except TimeoutError as error:
+                # Not the brokers: what asks them in this producer has ended. It is given up, as if it had sent in vain.
+                self._note(share.place, error)
+                return False
             except UNKNOWN as error:
                 if await self._give_in(share.place, error, seconds, once=False):
                     self._set_aside(share)
@@ -235,7 +239,7 @@ class KafkaPublisher:
         batch, count = self._sending.fill(producer, [record])
         if not count:
             return self._sending.too_large
-        await producers.check_leader(producer, place)
+        await self._check_leader(producer, place)
         try:
             await self._sending.send(producer, batch, place, timeout_seconds=_TRIAL_SECONDS if once else None)
         except UNKNOWN as error:
@@ -245,6 +249,10 @@ class KafkaPublisher:
             return repr(error)
         self.troubles.note_taken(place)
         return None
+
+    async def _check_leader(self, producer: AIOKafkaProducer, place: Place) -> None:
+        async with asyncio.timeout(self._batch_timeout_seconds):
+            await producers.check_leader(producer, place)
 
     def _note(self, place: Place, error: BaseException) -> bool:
         """Remember a failure, and give whether it lasts; what may be a single record's fault is not the place's."""

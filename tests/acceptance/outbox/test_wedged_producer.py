@@ -7,8 +7,8 @@ from aiokafka import AIOKafkaProducer
 
 from db.database import Database
 from outbox.publisher import KafkaPublisher
-from tests.acceptance.outbox.test_publishing import read_topic, sequences
 from tests.conftest import TopicFactory
+from tests.reading import read_topic, sequences
 from tests.relaying import leading_relay, write_rows
 
 
@@ -21,7 +21,13 @@ def send_nowhere(producer: AIOKafkaProducer) -> None:
     producer.client.send = lambda *_, **__: asyncio.get_running_loop().create_future()
 
 
-@pytest.mark.parametrize("wedge", [end_sender, send_nowhere])
+def lose_leaders(producer: AIOKafkaProducer) -> None:
+    """What asks for topics and leaders has ended, while a leader was not known."""
+    producer.client._sync_task.cancel()
+    producer.client.cluster.leader_for_partition = lambda _: None
+
+
+@pytest.mark.parametrize("wedge", [end_sender, send_nowhere, lose_leaders])
 async def test_wedged_producer_is_given_up_and_its_rows_are_published(
     database: Database, bootstrap_servers: str, topic_factory: TopicFactory, wedge
 ) -> None:
@@ -32,15 +38,14 @@ async def test_wedged_producer_is_given_up_and_its_rows_are_published(
     async with leading_relay(database, publisher) as relay, asyncio.timeout(20):
         await write_rows(database, "a", [1], topic=topic)
         assert await relay.relay_batch() == 1
-        assert publisher._main is not None
-        wedge(publisher._main)
+        assert publisher._sending.main is not None
+        wedge(publisher._sending.main)
         await write_rows(database, "a", [2, 3], topic=topic)
         assert await relay.relay_batch() == 2
-        # Row by row, by the second producer, which may wedge as well.
-        assert publisher._single is not None
-        wedge(publisher._single)
-        await publisher.publish([])
-        wedge(publisher._main)
+        # They went one by one, by a second producer, which may wedge as well.
+        assert publisher._sending.single is not None
+        wedge(publisher._sending.single)
+        wedge(await publisher._sending.open_main())
         await write_rows(database, "a", [4], topic=topic)
         assert await relay.relay_batch() == 1
     await publisher.close()
