@@ -7,7 +7,7 @@ partitions are adopted again, because the client may have dropped records it had
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from time import monotonic
 from typing import Any, Final
 
@@ -20,9 +20,9 @@ from consumers.assignment import Assignment
 from consumers.caught_up import Drained
 from consumers.comparison import LastRecords
 from consumers.group_offsets import GroupOffsets
+from consumers.member import Member
 from consumers.membership import Membership
 from consumers.polling import Polling
-from consumers.reading import Reading
 from consumers.records import Batch, Partition
 from consumers.watchdog import Stall
 from db.controls import Pauses
@@ -95,8 +95,8 @@ class Source:
         self._assignment = Assignment(lanes=lanes, max_records=max_records, max_bytes=max_bytes)
         self._in_a_row = 0
         self._waits: Iterator[float] | None = None
-        self._next: Reading | None = None
-        self._reading = self._build_reading()
+        self._next: Member | None = None
+        self._member = self._build_member()
         self.rebuilds = 0
         """How often the client was replaced because it stood still."""
 
@@ -108,31 +108,31 @@ class Source:
         Raises:
             aiokafka.errors.KafkaError: the broker cannot be reached.
         """
-        await self._reading.connect()
-        self._reading.join()
+        await self._member.connect()
+        self._member.join()
 
     async def run(self) -> None:
         """Adopt partitions, read ahead and commit the group's offsets, until cancelled; a wedged client is replaced."""
         while True:
             began = monotonic()
-            another = await self._reading.run(self._find_another)
+            another = await self._member.run(self._find_another)
             # Where replacing does not help, it is done less and less often.
             self._in_a_row = self._in_a_row + 1 if monotonic() - began < _LASTING * self._stall_seconds else 1
             await self._replace_by(another)
 
     async def stop(self) -> None:
         """Commit the group's offsets once more and leave it, within a deadline."""
-        await self._reading.offsets.commit_once()
-        await self._reading.close(seconds=self._stop_seconds)
+        await self._member.offsets.commit_once()
+        await self._member.close(seconds=self._stop_seconds)
         if self._next is not None:
             await self._next.close(seconds=self._stop_seconds)
 
-    async def _find_another(self, stall: Stall) -> Reading | None:
+    async def _find_another(self, stall: Stall) -> Member | None:
         """Connect another client; while that fails it is the brokers that are away, and the one that is there stays."""
         if self._waits is None:
             logger.error("the Kafka client stands still: %s; the tasks are\n%s", stall, describe_stacks())
             self._waits = jittered_seconds(first_seconds=1, most_seconds=10)
-        self._next = self._build_reading()
+        self._next = self._build_member()
         try:
             async with asyncio.timeout(self._membership.request_seconds):
                 await self._next.connect()
@@ -142,16 +142,16 @@ class Source:
             await asyncio.sleep(next(self._waits))
         return self._next
 
-    async def _replace_by(self, another: Reading) -> None:
+    async def _replace_by(self, another: Member) -> None:
         """Give the client up, and begin with the other one at the checkpoints."""
-        old, self._reading, self._next, self._waits = self._reading, another, None, None
+        old, self._member, self._next, self._waits = self._member, another, None, None
         self._assignment.revoke()
         await old.close(seconds=self._stop_seconds)
-        self._reading.join()
+        self._member.join()
         self.rebuilds += 1
         logger.warning("the Kafka client is replaced by a new one, which reads from the checkpoints")
 
-    def _build_reading(self) -> Reading:
+    def _build_member(self) -> Member:
         consumer = AIOKafkaConsumer(**self._client, **self._membership.arguments(self._group))
         adoption = Adoption(
             consumer=consumer,
@@ -177,7 +177,7 @@ class Source:
             interval_seconds=self._commit_seconds,
             deadline_seconds=self._stop_seconds,
         )
-        return Reading(
+        return Member(
             consumer=consumer,
             topic=self._topic,
             assignment=self._assignment,
@@ -237,7 +237,7 @@ class Source:
     @property
     def lags(self) -> Mapping[Partition, int]:
         """How many offsets of each partition that is read are in no batch yet, as far as the broker has told."""
-        found, consumer = {}, self._reading.consumer
+        found, consumer = {}, self._member.consumer
         for partition, position in self._assignment.positions.items():
             handle = TopicPartition(*partition)
             end = consumer.highwater(handle) if handle in consumer.assignment() else None
@@ -248,12 +248,12 @@ class Source:
     @property
     def drained(self) -> Mapping[Partition, Drained]:
         """What was seen last of each partition that had nothing more to read."""
-        return self._reading.polling.drained
+        return self._member.polling.drained
 
     @property
     def trouble(self) -> str | None:
         """What of the client does not get on, before it is replaced; `None`: all is well."""
-        return self._reading.trouble
+        return self._member.trouble
 
     @property
     def generation(self) -> int:

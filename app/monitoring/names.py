@@ -21,7 +21,7 @@ Subject = Literal["process", "consumer", "relay"]
 POOLS: Final = ("lanes", "relay", "upkeep", "heartbeat", "monitoring")
 """The pools of connections that a process has."""
 
-PARTS: Final = ("process", "event loop", "database", "group", "relay")
+PARTS: Final = ("process", "event loop", "database", "group", "client", "relay")
 """What has to be well for a process to be ready."""
 
 PHASES: Final = (
@@ -121,6 +121,7 @@ _METRICS: Final = (
     # Partitions
     _gauge("squad_group_member", "consumer", "Whether the group has dealt its partitions to us, be it none."),
     _counter("squad_group_assignments_total", "consumer", "How often partitions were dealt or taken back."),
+    _counter("squad_client_rebuilds_total", "consumer", "Kafka clients replaced because they stood still."),
     _gauge("squad_partition_position", "consumer", "The offset that the next batch begins with.", partition=NUMBERS),
     _gauge(
         "squad_partition_lag_records", "consumer", "Offsets of the log that are in no batch yet.", partition=NUMBERS

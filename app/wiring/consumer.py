@@ -69,6 +69,8 @@ def add_consumer(
     )
     process.looks.append(look_at_letters)
     process.ready["group"] = lambda: None if source.is_member else "it has not dealt its partitions yet"
+    process.ready["client"] = lambda: source.trouble
+    process.describe["client"] = lambda: {"trouble": source.trouble, "rebuilds": source.rebuilds}
     process.describe["group"] = lambda: settings.consumer_group
     process.describe["applied"] = lambda: dict(consumer.counts)
     process.describe["positions"] = lambda: {str(each): offset for each, offset in source.positions.items()}

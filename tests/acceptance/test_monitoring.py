@@ -16,7 +16,7 @@ from tests import making
 from tests.acceptance.conftest import Process, eventually, running, send
 from tests.making import new_id
 
-PARTS = {"event loop", "database", "group", "relay"}
+PARTS = {"event loop", "database", "group", "client", "relay"}
 Samples = dict[tuple[str, str], float]
 
 

@@ -22,6 +22,8 @@ BUILT_WITHIN = {
     "LaneBuffer": "built by Source, of its own limits",
     "LastRecords": "built by Source: how long one record may take to be read again, once for each assignment",
     "Assignment": "built by Source, of its own limits",
+    "Member": "built by Source, of its own limits",
+    "Silence": "built by Polling, of its own limits",
     "Polling": "built by Source, of its own limits",
     "Reader": "built by Relay, of its own limits",
     "Releases": "built by Reader, of its own limits",

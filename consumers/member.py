@@ -20,8 +20,8 @@ logger = logging.getLogger("squad.source")
 _LOOK_SECONDS: Final = 0.5
 
 
-class Reading:
-    """What one client reads.
+class Member:
+    """One client, and what reads by it.
 
     Args:
         consumer: the client, not started yet.
@@ -66,7 +66,7 @@ class Reading:
         """Have the client join the group; what it is assigned it reads from then on."""
         self.consumer.subscribe([self._topic], listener=self._listener)
 
-    async def run(self, find_another: Callable[[Stall], Awaitable["Reading | None"]]) -> "Reading":
+    async def run(self, find_another: Callable[[Stall], Awaitable["Member | None"]]) -> "Member":
         """Adopt partitions, read ahead and commit the group's offsets, until the client is to be replaced.
 
         Args:
