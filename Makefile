@@ -56,7 +56,7 @@ bench: setup  ## Run a benchmark (BENCH_ARGS=--list shows all; a name and option
 requirements:  ## Pin the dependencies anew, with hashes; versions stay unless pyproject.toml refuses them
 	@command -v $(UV) >/dev/null || { \
 	  echo "uv is not on the PATH: install it (https://docs.astral.sh/uv/), or say UV=/path/to/uv." >&2; exit 1; }
-	$(COMPILE) pyproject.toml -o requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra api -o requirements/runtime.txt
 	$(COMPILE) pyproject.toml --all-extras --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	printf 'hatchling\n' | $(COMPILE) - -c requirements/dev.txt -o requirements/build.txt
 	for wanted in bench/peers/*/requirements.in; do \

@@ -12,6 +12,7 @@ from app.options import database_rules, kafka_rules, limit_rules
 from app.options.consumer import ConsumerOptions
 from app.options.contract import ContractOptions
 from app.options.database import DatabaseOptions
+from app.options.http import HttpOptions
 from app.options.kafka import KafkaOptions
 from app.options.monitoring import MonitoringOptions
 from app.options.names import PREFIX, variable
@@ -48,6 +49,7 @@ class Settings(
     RelayOptions,
     ConsumerOptions,
     ContractOptions,
+    HttpOptions,
     KafkaOptions,
     DatabaseOptions,
     BaseSettings,

@@ -152,11 +152,16 @@ async def topic_factory(stack: stacks.Stack, bootstrap_servers: str) -> AsyncIte
 
 
 @pytest.fixture
-def settings(stack: stacks.Stack, database_url: str, bootstrap_servers: str) -> Settings:
+def settings(stack: stacks.Stack, database_url: str) -> Settings:
     """The service's settings for a database and topics of this test's own."""
+    return make_settings(stack, database_url)
+
+
+def make_settings(stack: stacks.Stack, database_url: str) -> Settings:
+    """Give settings for a database, with topics and a group of their own."""
     built = Settings(
         database_url=database_url,
-        kafka_bootstrap_servers=bootstrap_servers,
+        kafka_bootstrap_servers=stack.bootstrap_servers,
         topic_prefix=f"test-{RUN}-{next(NUMBERS)}.",
         topic_partitions=3,
         consumer_group=f"test-{RUN}-{next(NUMBERS)}",

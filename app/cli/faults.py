@@ -6,6 +6,7 @@ from app.broker import UNREACHABLE, KafkaError, TopicError
 from app.checkpoints import AcceptError
 from app.commands import InputError
 from app.ending import EXIT_CUT, CutShortError
+from app.listening import ListenError
 from app.pausing import TargetError
 from app.postgres import RefusedError, why_refused
 from app.seeding.run import NotDecidedError
@@ -28,7 +29,7 @@ EXIT_UNREACHABLE: Final = 3
 _TOLD: Final = (
     *(TopicError, HalfDeployedError, NoCheckpointError, NoFloorError, NoLetterError),
     *(StackError, RelayError, UnfinishedReadError, NotDecidedError, NotPausedError),
-    UnpackedTooLargeError,
+    *(UnpackedTooLargeError, ListenError),
 )
 """Errors whose text says it all."""
 

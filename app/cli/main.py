@@ -17,6 +17,7 @@ from app.cli import (
     running,
     seeding,
     sending,
+    serving,
     setup,
     stack,
     status,
@@ -34,6 +35,7 @@ app = typer.Typer(
 for module in (
     stack,
     running,
+    serving,
     status,
     checkpoints,
     controls,

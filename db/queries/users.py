@@ -123,8 +123,12 @@ async def get_users_after(
 
 async def count_users(session: AsyncSession, where: UserFilter = EVERYBODY) -> int:
     """Tell how many users there are."""
-    counted = select(func.count()).select_from(User).where(*where.conditions())
-    return await session.scalar(counted) or 0
+    return await session.scalar(select_count(where)) or 0
+
+
+def select_count(where: UserFilter = EVERYBODY) -> Select[int]:
+    """Give the statement that counts users, for whatever kind of session."""
+    return select(func.count()).select_from(User).where(*where.conditions())
 
 
 def _rows(

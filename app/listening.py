@@ -1,0 +1,25 @@
+"""The address at which the HTTP API listens."""
+
+import socket
+
+from app.settings import Settings, variable
+
+
+class ListenError(Exception):
+    """Nobody can listen at the address that was set; the message says why."""
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Give a socket that listens; connections wait in it until somebody serves them.
+
+    Raises:
+        ListenError: the address is taken, or none of ours.
+    """
+    family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
+    try:
+        return socket.create_server((settings.api_host, settings.api_port), family=family, backlog=2048)
+    except OSError as error:
+        raise ListenError(
+            f"cannot listen at {settings.api_host} port {settings.api_port} ({variable('api_host')},"
+            f" {variable('api_port')}): {error.strerror or error}"
+        ) from error
