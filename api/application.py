@@ -8,7 +8,7 @@ from asyncpg import InterfaceError, PostgresError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from api import commands, synchronous, users
@@ -24,7 +24,7 @@ from api.problems import (
     unavailable,
 )
 from api.writing import UndecidedError, Writing
-from db.errors import Failure, classify
+from db.errors import Failure, classify, sqlstate
 
 logger = logging.getLogger("squad.api")
 
@@ -68,11 +68,17 @@ def build_routes() -> FastAPI:
 
 async def answer_database_error(request: Request, error: Exception) -> Response:
     """Answer where PostgreSQL is away; anything else of its errors is a fault of ours."""
-    if classify(error) is Failure.TRANSIENT:
+    if _is_away(error):
         logger.warning("the database is away error=%r", error)
         return respond(unavailable("PostgreSQL is away", retry_after_seconds=request.app.state.retry_after_seconds))
     logger.error("a request failed", exc_info=error)
     return await answer_fault(request, error)
+
+
+def _is_away(error: Exception) -> bool:
+    # The synchronous driver has no state for a connection that does not come about.
+    no_connection = isinstance(error, OperationalError) and sqlstate(error) is None
+    return no_connection or classify(error) is Failure.TRANSIENT
 
 
 class _Documented(FastAPI):

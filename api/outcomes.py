@@ -109,8 +109,12 @@ class Outcomes:
                 del self._waiting[identity]
 
     async def find(self, identities: Sequence[Identity]) -> tuple[dict[Identity, Known], int]:
-        """Give those of the commands that were decided, and the inbox's floor, in microseconds since 1970."""
-        async with self._database.sessions() as session:
+        """Give those of the commands that were decided, and the inbox's floor, in microseconds since 1970.
+
+        Raises:
+            db.errors.UnreachableError: there is no connection.
+        """
+        async with self._database.transaction() as session:
             return await inbox.find(session, identities)
 
 
