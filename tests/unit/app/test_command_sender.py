@@ -8,10 +8,10 @@ from api.sending import MaybeSentError, NotSentError
 from app.broker import KafkaError
 from app.command_sender import CommandSender
 
-SEND = (b"key", b"value", [])
+SEND: tuple[bytes, bytes, list[tuple[str, bytes]]] = (b"key", b"value", [])
 
 
-class MessageSizeTooLargeError(KafkaError):
+class MessageSizeTooLargeError(KafkaError):  # type: ignore[misc] # the client library is untyped
     """A refusal, by the name that the client library gives it."""
 
 
