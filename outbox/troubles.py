@@ -5,11 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
+from typing import Final
 
 from outbox import kafka_errors
 from outbox.kafka_errors import Blame
 
 logger = logging.getLogger("squad.relay")
+
+_PART_OF_PATIENCE: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ class Troubles:
 
     Args:
         patience_seconds: after so long the trouble of a place is lasting, if it is the place's own: Kafka said so of
-            it, or took what was sent elsewhere meanwhile.
+            it, or took what was sent elsewhere meanwhile. While one is, a tenth of it has to do for others: what stops
+            a partition seldom stops only one, and they are not to be waited for one after another.
         clock: seconds that only go forward.
     """
 
@@ -122,7 +126,9 @@ class Troubles:
     def patience_left(self, place: Place) -> float:
         """Give how many seconds are left until the trouble of a place can be lasting."""
         trouble = self._places.get(place)
-        return self._patience_seconds - (0 if trouble is None else self._clock() - trouble.began)
+        is_first = not any(each.is_lasting for each in self._places.values())
+        patience_seconds = self._patience_seconds if is_first else self._patience_seconds * _PART_OF_PATIENCE
+        return patience_seconds - (0 if trouble is None else self._clock() - trouble.began)
 
     def describe(self) -> dict[str, dict[str, object]]:
         """Give error, beginning and whether rows wait, by place; Kafka as a whole is called `kafka`."""

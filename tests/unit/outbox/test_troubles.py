@@ -75,6 +75,15 @@ def test_place_is_blamed_for_what_nobody_names_once_others_take_what_they_are_se
     assert troubles.note(FIRST, TimeoutError())
 
 
+def test_second_place_in_trouble_is_waited_for_much_shorter(troubles: Troubles, clock: Clock) -> None:
+    troubles.note(FIRST, NotEnoughReplicasError())
+    clock.now += 11
+    assert troubles.note(FIRST, NotEnoughReplicasError())
+    assert not troubles.note(SECOND, NotEnoughReplicasError())
+    clock.now += 1.1
+    assert troubles.note(SECOND, NotEnoughReplicasError())
+
+
 def test_trouble_of_a_topic_is_that_of_its_partitions(troubles: Troubles, clock: Clock) -> None:
     topic = Place("squad.events")
     troubles.note(topic, NotEnoughReplicasError())
