@@ -9,7 +9,7 @@ from sqlalchemy import URL, AsyncAdaptedQueuePool, Engine, create_engine, make_u
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from db import deadlines, pooling
+from db import addresses, deadlines, failover, hosts, pooling
 from db.errors import UnreachableError
 from db.one_task import OneTaskSession, give_up_open_connections
 from db.tls import DatabaseTls
@@ -33,7 +33,8 @@ class Database:
     """Builds the engine and the sessions of one PostgreSQL; nothing connects before the first use.
 
     Args:
-        url: `postgresql+asyncpg://…`; the synchronous side uses the same address through psycopg 3.
+        url: `postgresql+asyncpg://…`; the synchronous side uses the same address through psycopg 3. With several
+            addresses (`db.addresses`), the one is connected to that takes writes.
         application_name: what `pg_stat_activity` shows.
         pool_size: connections kept; none above are opened, so that a burst waits instead of exhausting the server.
         pool_timeout_seconds: how long a caller waits for a free connection.
@@ -52,6 +53,7 @@ class Database:
         pooled: whether the address is a PgBouncer's in transaction mode (`db.pooling`). If not, a connection through a
             pooler is refused: it would not have the timeouts, and hide a crash of the server.
         replica: where `read_sessions` read; none: here. It is closed with this one.
+        writes: whether of several addresses the server that takes writes is wanted, else better a standby.
         proxy_trusted: whether what answers in the server's name is not refused, as long as the timeouts are kept.
     """
 
@@ -74,9 +76,10 @@ class Database:
         tls: DatabaseTls | None = None,
         pooled: bool = False,
         proxy_trusted: bool = False,
+        writes: bool = True,
         replica: "Database | None" = None,
     ) -> None:
-        self.url = make_url(url).set(drivername="postgresql+asyncpg")
+        self.url = addresses.with_default(make_url(url).set(drivername="postgresql+asyncpg"), writes=writes)
         self._pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": pool_timeout_seconds}
         self._connect_timeout_seconds = connect_timeout_seconds
         self._tls = tls or DatabaseTls()
@@ -110,6 +113,7 @@ class Database:
             "timeout": self._connect_timeout_seconds,
             "command_timeout": self._answer_seconds,
             "ssl": self._tls.for_asyncpg(),
+            "async_creator_fn": hosts.Hosts().connect,
         }
         if self._pooled:
             name = {"application_name": self._server_settings["application_name"]}
@@ -121,6 +125,7 @@ class Database:
         )
         deadlines.watch_sockets(engine, seconds=self._tcp_user_timeout_seconds)
         give_up_open_connections(engine)
+        failover.leave_read_only_servers(engine)
         if self._transaction_timeout_seconds is not None:
             deadlines.limit_transactions(engine, seconds=self._transaction_timeout_seconds, pooled=self._pooled)
         if self._pooled:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from asyncpg import exceptions as asyncpg_errors
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 
@@ -38,6 +38,7 @@ _TRANSIENT_STATES: Final = frozenset(
     {
         "25006",  # read_only_sql_transaction: a standby, after a failover
         "40001",  # serialization_failure
+        "40003",  # statement_completion_unknown
         "40P01",  # deadlock_detected
         "55P03",  # lock_not_available (lock_timeout)
         QUERY_CANCELED,
@@ -74,7 +75,7 @@ def classify(error: BaseException) -> Failure:
     """
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return Failure.TRANSIENT
-    if isinstance(error, PoolTimeoutError) or _is_transient_by_class(error):
+    if isinstance(error, PoolTimeoutError | DisconnectionError) or _is_transient_by_class(error):
         return Failure.TRANSIENT
     state = sqlstate(error)
     return Failure.UNEXPECTED if state is None else _classify_state(state, error)
@@ -104,6 +105,9 @@ def _is_transient_by_class(error: BaseException) -> bool:
         if isinstance(cause, asyncpg_errors.InvalidCachedStatementError | asyncpg_errors.OutdatedSchemaCacheError):
             return True
         if isinstance(cause, ConnectionError | TimeoutError):
+            return True
+        # None of several servers takes writes, in the middle of a failover.
+        if isinstance(cause, asyncpg_errors.TargetServerAttributeNotMatched):
             return True
         if isinstance(cause, OSError) and cause.errno in {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENOENT}:
             return True

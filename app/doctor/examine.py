@@ -12,6 +12,7 @@ from app import topic_facts, wiring
 from app.broker import KafkaError, TopicError
 from app.doctor import progress, topics
 from app.doctor.finding import Finding, failed, passed
+from app.doctor.hosts import check_hosts
 from app.doctor.schema import check_schema
 from app.doctor.server import check_server
 from app.doctor.stacks import check_stacks
@@ -76,6 +77,7 @@ class _Doctor:
         url = make_url(self._settings.database_url)
         async with self._connection() as connection:
             findings.append(passed("postgres", masked("database_url", url)))
+            await _collect(findings, check_hosts(self._settings))
             await _collect(findings, check_server(connection, self._settings))
             await _collect(findings, check_schema(connection, self._settings))
             self._has_schema = not any(each.name == "migrations" and each.verdict == "fail" for each in findings)

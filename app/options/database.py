@@ -12,7 +12,11 @@ class DatabaseOptions(BaseModel):
     """Where PostgreSQL is, how it is spoken to, and its timeouts."""
 
     database_url: Annotated[
-        str, Field(description="PostgreSQL, as `postgresql+asyncpg://user:password@host:port/database`.")
+        str,
+        Field(
+            description="PostgreSQL, as `postgresql+asyncpg://user:password@host:port/database`; with a standby that"
+            " may take over, as `postgresql+asyncpg://user:password@/database?host=one:5432&host=two:5432`."
+        ),
     ] = "postgresql+asyncpg://squad@127.0.0.1:5432/squad"
     database_password_file: Annotated[
         File, Field(description="Its password, from a file, where the address has none.")

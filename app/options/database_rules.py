@@ -9,6 +9,7 @@ from app.options.database import DatabaseOptions
 from app.options.given import given, twice, unreadable, unused
 from app.options.names import variable
 from app.options.values import read_secret
+from db import addresses
 from db.tls import DatabaseTls, TlsFileError, TlsFiles
 
 _CERTIFICATE = (
@@ -85,6 +86,19 @@ def _address_faults(options: DatabaseOptions, name: str) -> Iterator[str]:
     except ArgumentError:
         yield f"{variable(name)}: is not a database URL"
         return
+    try:
+        several = addresses.list_hosts(url)
+    except ValueError as error:
+        yield f"{variable(name)}: {error}"
+        return
+    wanted, allowed = (
+        url.query.get(addresses.ATTRIBUTE),
+        addresses.READABLE if "replica" in name else addresses.WRITABLE,
+    )
+    if wanted is not None and wanted not in allowed:
+        yield f"{variable(name)}: has {addresses.ATTRIBUTE}={wanted}; it can be {', '.join(allowed)}"
+    if len(several) > 1 and options.database_pooler != "none" and name == "database_url":
+        yield f"{variable(name)}: has several addresses, and {variable('database_pooler')} hides which one takes writes"
     strange = sorted(key for key in url.query if key.startswith("ssl") or key == "direct_tls")
     if strange:
         yield f"{variable(name)}: has {', '.join(strange)}; TLS is said by {variable('database_ssl_mode')} and its like"

@@ -7,7 +7,7 @@ from sqlalchemy import URL
 
 from app.options import database_rules
 from app.settings import Settings, SettingsError, variable
-from db import sessions
+from db import addresses, hosts, sessions
 from db.database import Database
 from migrations import run as migrations
 from outbox.partitions import Partitions
@@ -30,9 +30,10 @@ def build_database(
     """
     replica = None if direct else database_rules.replica_address(settings)
 
-    def build(url: URL, replica: Database | None = None) -> Database:
+    def build(url: URL, *, writes: bool, replica: Database | None = None) -> Database:
         return Database(
             url=url,
+            writes=writes,
             replica=replica,
             tls=database_rules.tls(settings),
             pooled=settings.database_pooler != "none" and not direct,
@@ -50,7 +51,11 @@ def build_database(
             random_page_cost=settings.random_page_cost,
         )
 
-    return build(_address(settings, direct=direct), None if replica is None else build(replica))
+    return build(
+        _address(settings, direct=direct),
+        writes=True,
+        replica=None if replica is None else build(replica, writes=False),
+    )
 
 
 @asynccontextmanager
@@ -78,9 +83,9 @@ async def open_sessions(settings: Settings) -> AsyncIterator[Database]:
 
 def migrate(settings: Settings) -> None:
     """Bring the schema up to this release."""
-    arguments = {"ssl": database_rules.tls(settings).for_asyncpg()}
+    arguments = {"ssl": database_rules.tls(settings).for_asyncpg(), "async_creator_fn": hosts.Hosts().connect}
     migrations.upgrade(
-        _address(settings, direct=True),
+        addresses.with_default(_address(settings, direct=True)),
         connect_arguments=arguments,
         lock_timeout_seconds=settings.migration_lock_timeout_seconds,
     )

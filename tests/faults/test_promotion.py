@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
+from sqlalchemy import make_url
 
 import stack as stacks
 from app.settings import Settings
@@ -33,33 +34,43 @@ FSYNC_OFF = {"fsync": "off"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A primary with its standby, and the address at which clients find whichever leads."""
+    """A primary with its standby, and the address at which clients find whichever leads, if they do not have both."""
 
     primary: LocalStack
     standby: LocalStack
-    address: Address
+    address: Address | None
 
     async def promote(self, run: Scenario) -> None:
         """Kill the primary, and let the standby take over."""
         progress, pid = await run.glance(), self.primary.pids["postgres"]
         await asyncio.to_thread(self.primary.kill_postgres)
         assert await administer(self.standby.database_url, "SELECT pg_promote(true, 30)") is True
-        await self.address.lead_to(self.standby.database_url)
+        if self.address is not None:
+            await self.address.lead_to(self.standby.database_url)
         run.journal.note("standby promoted", breaks=1, primary_pid=pid, **progress)
 
 
+def both(first: LocalStack, second: LocalStack) -> str:
+    """Give the address of two servers, of which one takes writes."""
+    urls = [make_url(each.database_url) for each in (first, second)]
+    hosts = "&".join(f"host={each.host}:{each.port}" for each in urls)
+    return f"{urls[0].drivername}://{urls[0].username}@/{urls[0].database}?{hosts}"
+
+
 @asynccontextmanager
-async def following(stack: stacks.Stack, settings: Settings) -> AsyncIterator[tuple[Pair, Settings]]:
-    """Give a pair, and settings that use it by its address, on the Kafka of all tests."""
+async def following(
+    stack: stacks.Stack, settings: Settings, *, by_hosts: bool = False
+) -> AsyncIterator[tuple[Pair, Settings]]:
+    """Give a pair, and settings that use it by its address, or by both of its servers', on the Kafka of all tests."""
     async with start_own("embedded", postgres_settings=FSYNC_OFF) as primary, start_own("embedded") as standby:
         address = Address(primary.database_url)
         async with address.listening():
-            mixed = ExternalStack(
-                database_url=address.url, bootstrap_servers=stack.bootstrap_servers, description="mixed"
-            )
+            # The primary is first, and so it is found before the other has become its standby.
+            url = both(primary, standby) if by_hosts else address.url
+            mixed = ExternalStack(database_url=url, bootstrap_servers=stack.bootstrap_servers, description="mixed")
             async with own_ground(mixed, settings) as own:
                 await asyncio.to_thread(follow, primary, standby)
-                yield Pair(primary=primary, standby=standby, address=address), own
+                yield Pair(primary=primary, standby=standby, address=None if by_hosts else address), own
 
 
 async def begin(run: Scenario) -> None:
@@ -68,12 +79,13 @@ async def begin(run: Scenario) -> None:
     await run.register_users()
 
 
-@pytest.mark.parametrize("seed", [71, 72])
+@pytest.mark.parametrize(("seed", "by_hosts"), [(71, False), (72, False), (75, True), (76, True)])
 async def test_synchronous_standby_promoted_under_load_loses_nothing(
-    bare_settings: Settings, nursery: Nursery, stack: stacks.Stack, seed: int
+    bare_settings: Settings, nursery: Nursery, stack: stacks.Stack, seed: int, *, by_hosts: bool
 ) -> None:
+    """Found at the same address as before, or by the processes themselves, which have the addresses of both."""
     async with (
-        following(stack, bare_settings) as (pair, own),
+        following(stack, bare_settings, by_hosts=by_hosts) as (pair, own),
         open_scenario(own, nursery, name="synchronous standby promoted", seed=seed) as run,
     ):
         synchronous = "ALTER SYSTEM SET synchronous_standby_names = '*'"

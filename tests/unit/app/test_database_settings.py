@@ -5,9 +5,11 @@ import pytest
 from app import wiring
 from app.options import database_rules
 from app.settings import PREFIX, Settings, SettingsError, masked
+from db import addresses
 from tests.certificates import write_authority, write_certificate
 
 URL = "postgresql+asyncpg://squad@db/squad"
+BOTH = "postgresql+asyncpg://squad@/squad?host=one:5432&host=two:5433"
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +57,14 @@ def load(monkeypatch, files, **given: str) -> Settings:
         ({"direct_url": "hush"}, "SQUAD_DATABASE_DIRECT_URL: is not a database URL"),
         ({"replica_url": "hush"}, "SQUAD_DATABASE_REPLICA_URL: is not a database URL"),
         ({"replica_url": f"{URL}?sslmode=require"}, "SQUAD_DATABASE_REPLICA_URL: has sslmode"),
+        ({"url": f"{URL}?host=a:1&host=b:2"}, "SQUAD_DATABASE_URL: has an address beside those of host="),
+        ({"url": f"{BOTH}&host=c"}, "SQUAD_DATABASE_URL: host=c has no port"),
+        ({"url": f"{BOTH}&target_session_attrs=standby"}, "SQUAD_DATABASE_URL: has target_session_attrs=standby"),
+        (
+            {"replica_url": f"{BOTH}&target_session_attrs=best"},
+            "SQUAD_DATABASE_REPLICA_URL: .*it can be prefer-standby",
+        ),
+        ({"url": BOTH, "pooler": "pgbouncer-transaction"}, "SQUAD_DATABASE_URL: has several addresses"),
     ],
 )
 def test_what_does_not_go_together_is_named_and_no_secret_shown(monkeypatch, files, given, said):
@@ -82,6 +92,23 @@ def test_replica_gets_the_same_password_and_does_not_show_it(monkeypatch, files)
     assert (found.host, found.password) == ("replica", "from a file")
     assert "hush" not in masked("database_replica_url", "postgresql://squad:hush@replica/squad")
     assert wiring.build_database(settings).url.host == "db"
+
+
+def test_of_several_addresses_the_one_that_takes_writes_is_wanted_and_for_reading_better_a_standby(monkeypatch, files):
+    settings = load(monkeypatch, files, url=BOTH, password_file="password", replica_url=BOTH)
+
+    database = wiring.build_database(settings)
+    found = database_rules.replica_address(settings)
+
+    assert (database.url.query["target_session_attrs"], database.url.password) == ("read-write", "from a file")
+    assert database._replica is not None
+    assert database._replica.url.query["target_session_attrs"] == "prefer-standby"
+    assert found is not None
+    assert addresses.list_hosts(found) == [("one", 5432), ("two", 5433)]
+    alone = addresses.single(database.url, ("two", 5433))
+    assert (alone.host, alone.port, dict(alone.query)) == ("two", 5433, {})
+    primary = load(monkeypatch, files, url=f"{BOTH}&target_session_attrs=primary")
+    assert wiring.build_database(primary).url.query["target_session_attrs"] == "primary"
 
 
 def test_drivers_are_told_the_same(monkeypatch, files):

@@ -4,9 +4,11 @@ import errno
 
 import pytest
 from asyncpg import exceptions as asyncpg_errors
-from sqlalchemy.exc import DBAPIError, IntegrityError, NotSupportedError, OperationalError
+from sqlalchemy import exc
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, NotSupportedError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from db.commits import UnknownCommitError
 from db.errors import Failure, UnreachableError, classify, sqlstate
 
 
@@ -83,6 +85,9 @@ def test_invalidated_connection_counts_first():
         asyncpg_errors.InvalidCachedStatementError("cached statement plan is invalid"),
         asyncpg_errors.OutdatedSchemaCacheError("outdated"),
         asyncpg_errors.InterfaceError("connection is closed"),
+        asyncpg_errors.TargetServerAttributeNotMatched("None of the hosts match"),
+        UnknownCommitError("canceling wait for synchronous replication due to user request"),
+        DisconnectionError("the pool found it dead"),
         asyncpg_errors.InternalClientError("cannot switch to state 15; another operation (2) is in progress"),
         NotSupportedError("SELECT", {}, asyncpg_errors.InvalidCachedStatementError("stale")),
         OperationalError("SELECT", {}, ConnectionResetError()),
@@ -106,3 +111,40 @@ def test_sqlstate_is_found_where_it_is():
     assert sqlstate(dbapi("40001")) == "40001"
     assert sqlstate(DriverError("40001")) == "40001"
     assert sqlstate(ValueError()) is None
+
+
+# PostgreSQL, appendix A: each class of states that the driver has errors of, and the states that differ from it.
+BY_CLASS = {
+    **dict.fromkeys(("08", "53", "57", "58"), Failure.TRANSIENT),
+    "42": Failure.HALF_DEPLOYED,
+    **dict.fromkeys(
+        ("02", "03", "09", "0A", "0B", "0F", "0L", "0P", "0Z", "10", "20", "21", "22", "23", "24"), Failure.UNEXPECTED
+    ),
+    **dict.fromkeys(("25", "26", "27", "28", "2B", "2D", "2F", "34", "38", "39", "3B", "3D", "3F"), Failure.UNEXPECTED),
+    **dict.fromkeys(("40", "44", "54", "55", "72", "F0", "HV", "P0", "XX"), Failure.UNEXPECTED),
+}
+BY_STATE = {
+    **dict.fromkeys(("25006", "25P03", "25P04", "40001", "40003", "40P01", "55P03"), Failure.TRANSIENT),
+    **dict.fromkeys(("23505", "23503"), Failure.CLASH),
+    **dict.fromkeys(("3D000", "3F000"), Failure.HALF_DEPLOYED),
+    # Without a constraint's name, which a row has that no partition takes.
+    "23514": Failure.HALF_DEPLOYED,
+}
+STATES = {
+    str(vars(each)["sqlstate"])
+    for each in vars(asyncpg_errors).values()
+    if isinstance(each, type) and issubclass(each, asyncpg_errors.PostgresError) and vars(each).get("sqlstate")
+}
+
+
+def test_each_state_that_the_driver_knows_has_a_decision():
+    assert len(STATES) > 200
+    assert {state[:2] for state in STATES} <= BY_CLASS.keys()
+    expected = {state: BY_STATE.get(state, BY_CLASS[state[:2]]) for state in STATES | BY_STATE.keys()}
+    assert {state: classify(dbapi(state)) for state in expected} == expected
+
+
+def test_each_class_of_sqlalchemy_without_a_state_is_unexpected_but_for_those_of_the_pool():
+    classes = {name: each for name, each in vars(exc).items() if isinstance(each, type) and issubclass(each, Exception)}
+    found = {name for name, each in classes.items() if classify(each.__new__(each)) is not Failure.UNEXPECTED}
+    assert found == {"TimeoutError", "DisconnectionError", "InvalidatePoolError"}

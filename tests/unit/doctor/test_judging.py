@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.doctor.hosts import judge
 from app.doctor.schema import RIGHTS
 from app.doctor.server import check_clock, check_connections, check_version
 from app.doctor.stacks import check_stacks
@@ -15,6 +16,14 @@ from app.topic_facts import ClusterFacts, TopicFacts
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "verdict"),
+    [(True, False, "ok"), (False, True, "ok"), (True, "refused", "warn"), (False, False, "fail"), (True, True, "fail")],
+)
+def test_of_several_addresses_exactly_one_takes_writes(one: bool | str, two: bool | str, verdict: str) -> None:
+    assert judge({"one:5432": one, "two:5432": two}).verdict == verdict
 
 
 @pytest.mark.parametrize(("major", "verdict"), [(14, "fail"), (15, "ok"), (18, "ok"), (19, "warn")])

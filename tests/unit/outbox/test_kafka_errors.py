@@ -2,9 +2,10 @@
 
 import pytest
 from aiokafka import errors
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import for_code
 
 from outbox.kafka_errors import UNKNOWN, Blame, InvalidRecordError, classify, name
+from tests.kafka_classes import ALL, make
 
 RECORD = {"MessageSizeTooLargeError", "InvalidTimestampError", "InvalidRecordError"}
 PLACE = {
@@ -53,10 +54,6 @@ KAFKA = {
     *("TransactionCoordinatorFenced", "TransactionalIdAuthorizationFailed", "UnknownMemberIdError"),
     *("UnsupportedSaslMechanismError", "UnsupportedVersionError"),
 }
-ALL: dict[str, type[KafkaError]] = {
-    each.__name__: each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, KafkaError)
-}
-ALL[InvalidRecordError.__name__] = InvalidRecordError
 
 
 def test_each_class_of_the_client_has_a_decision() -> None:
@@ -68,7 +65,7 @@ def test_each_class_of_the_client_has_a_decision() -> None:
     ("names", "blame"), [(RECORD, Blame.RECORD), (PLACE, Blame.PLACE), (KAFKA, Blame.KAFKA)], ids=list(Blame)
 )
 def test_each_class_is_judged_as_decided(names: set[str], blame: Blame) -> None:
-    assert {each: classify(BaseException.__new__(ALL[each])) for each in names} == dict.fromkeys(names, blame)
+    assert {each: classify(make(each)) for each in names} == dict.fromkeys(names, blame)
 
 
 @pytest.mark.parametrize("error", [OSError("no route"), ConnectionResetError(), TimeoutError()], ids=repr)
