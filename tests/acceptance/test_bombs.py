@@ -119,6 +119,7 @@ async def test_batches_that_cannot_be_decoded_are_stepped_over_together_and_what
             await skipping.plan(service, 1)
         await send_damaged(service, 1)
         await send_damaged(service, 1)
+        await send_damaged(service, 1, record=2)
         await send(service, of_partition(1, 5))
         await eventually("its partition is stopped", lambda: _is_stopped(source))
 
@@ -127,11 +128,16 @@ async def test_batches_that_cannot_be_decoded_are_stepped_over_together_and_what
         await skipping.skip(service, asked, reason="tests")
         with pytest.raises(skipping.SkipError, match="was moved meanwhile"):
             await skipping.skip(service, asked, reason="tests")
-        await eventually("what is behind them is decided", lambda: decided(database, 9))
+        await eventually("what can be read of the third is decided", lambda: decided(database, 6))
+        await eventually("its partition is stopped again", lambda: _is_stopped(source))
+        asked = await skipping.plan(service, 1)
+        assert (asked.before, asked.after, len(asked.batches)) == (12, 13, 1)
+        await skipping.skip(service, asked, reason="tests")
+        await eventually("what is behind them is decided", lambda: decided(database, 11))
         with pytest.raises(skipping.SkipError, match="nothing to skip"):
             await skipping.plan(service, 1)
 
-    assert [row[0] for row in await rows(database, LETTERS)] == [4, 5, 6, 7, 8, 9]
+    assert [row[0] for row in await rows(database, LETTERS)] == [*range(4, 10), 12]
     assert source.stopped == {}
 
 

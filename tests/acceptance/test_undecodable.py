@@ -21,15 +21,18 @@ CHECKPOINTS = "SELECT partition, next_offset FROM checkpoints"
 class Damaging:
     """Builds a batch whose header name is not UTF-8, its checksum right: as a careless producer would."""
 
-    def __init__(self, builder) -> None:
+    def __init__(self, builder, record: int) -> None:
         self._builder = builder
+        self._record = record
 
     def __getattr__(self, name: str):
         return getattr(self._builder, name)
 
     def build(self) -> bytearray:
         built = bytearray(self._builder.build())
-        place = built.index(NAME.encode())
+        place = -1
+        for _ in range(self._record + 1):
+            place = built.index(NAME.encode(), place + 1)
         built[place : place + 2] = b"\xff\xfe"
         # The CRC-32C of everything after it, at its place in the header of a record batch of version 2.
         built[17:21] = calc_crc32c(memoryview(built)[21:]).to_bytes(4, "big")
@@ -46,14 +49,15 @@ def of_partition(number: int, count: int, *, partitions: int = 3):
     return found
 
 
-async def send_damaged(settings, partition: int) -> None:
+async def send_damaged(settings, partition: int, *, record: int = 0) -> None:
+    """Send a batch of three records, one of which cannot be read."""
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap_servers)
     await producer.start()
     batch = producer.create_batch()
     for command in of_partition(partition, 3):
         key, value, headers = encode_command(command, command_id=new_id(), source=SOURCE, time=NOW)
         batch.append(key=key, value=value, timestamp=None, headers=[*headers, (NAME, b"")])
-    batch._builder = Damaging(batch._builder)
+    batch._builder = Damaging(batch._builder, record)
     await (await producer.send_batch(batch, settings.topic("commands"), partition=partition))
     await producer.stop()
 
