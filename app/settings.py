@@ -12,6 +12,7 @@ from app.options import database_rules, kafka_rules, limit_rules
 from app.options.consumer import ConsumerOptions
 from app.options.contract import ContractOptions
 from app.options.database import DatabaseOptions
+from app.options.failing import FailingOptions
 from app.options.http import HttpOptions
 from app.options.kafka import KafkaOptions
 from app.options.monitoring import MonitoringOptions
@@ -48,6 +49,7 @@ class Settings(
     UpkeepOptions,
     RelayOptions,
     ConsumerOptions,
+    FailingOptions,
     ContractOptions,
     HttpOptions,
     KafkaOptions,

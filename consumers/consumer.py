@@ -5,6 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+from consumers.culprits import Policy
 from consumers.failures import Settler
 from consumers.processor import Processor
 from consumers.records import Batch, Partition, partition_of
@@ -26,7 +27,9 @@ class Consumer:
         lanes: how many batches are under way at once.
         on_applied: called with the counts of each committed batch, such as to wake the relay.
         deploy_seconds: how long a half-done deploy is waited for.
-        backoff_seconds, backoff_most_seconds: of the attempts after transient failures.
+        backoff_seconds, backoff_most_seconds: of the attempts after transient failures, and of a culprit's.
+        attempts: how often a record that fails is tried alone.
+        policies: what is done with culprits, by their types.
     """
 
     def __init__(
@@ -39,6 +42,8 @@ class Consumer:
         deploy_seconds: float = 60,
         backoff_seconds: float = 0.1,
         backoff_most_seconds: float = 30,
+        attempts: int = 3,
+        policies: Mapping[str, Policy] | None = None,
     ) -> None:
         self._source = source
         self._lanes = lanes
@@ -52,6 +57,8 @@ class Consumer:
             deploy_seconds=deploy_seconds,
             backoff_seconds=backoff_seconds,
             backoff_most_seconds=backoff_most_seconds,
+            attempts=attempts,
+            policies=policies,
         )
         self.counts: Counter[str] = Counter()
         self._under_way: dict[int, Batch] = {}

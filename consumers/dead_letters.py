@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from consumers.culprits import Culprit
 from consumers.records import Record, moment_of, record_bytes
 from db.rows import RowType
 from messages import ids
@@ -42,14 +43,38 @@ KEPT_BYTES: Final = 64 * 1024 * 1024
 which would be tried again for ever; and a record that came compressed can be that large."""
 
 
+NOTE_ATTEMPTS: Final = text(
+    """
+    UPDATE dead_letters
+    SET attempts = :attempts, first_at = now() - make_interval(secs => :failing_seconds)
+    WHERE id = CAST(:id AS uuid)
+    """
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A record, and why it cannot be applied."""
+    """A record, and why it cannot be applied.
+
+    Args:
+        record: as it came.
+        envelope: as far as it could be read.
+        reason: which kind of fault.
+        detail: for people.
+        culprit: what is known besides of one that failed however often it was tried.
+    """
 
     record: Record
     envelope: Envelope | None
     reason: Reason
     detail: str
+    culprit: Culprit | None = None
+
+    @property
+    def id(self) -> str:
+        """The dead letter's id, from where its record is."""
+        record = self.record
+        return ids.dead_letter_id(record.topic, record.partition, record.offset, record.timestamp)
 
 
 def storable(content: str) -> str:
@@ -60,13 +85,17 @@ def storable(content: str) -> str:
 async def insert(session: AsyncSession, letters: Sequence[Refused]) -> None:
     """Keep the records whole; one that is kept already, because its partition is read again, stays as it is."""
     await ROWS.insert(session, [_row(letter) for letter in letters], skip_existing=True)
+    for letter in letters:
+        if letter.culprit is not None:
+            noted = {"attempts": letter.culprit.attempts, "failing_seconds": letter.culprit.failing_seconds}
+            await session.execute(NOTE_ATTEMPTS, {"id": letter.id, **noted})
 
 
 def _row(letter: Refused) -> tuple[object, ...]:
     record, envelope = letter.record, letter.envelope
     key, value, headers, cut_off = _kept(record)
     return (
-        ids.dead_letter_id(record.topic, record.partition, record.offset, record.timestamp),
+        letter.id,
         record.topic,
         record.partition,
         record.offset,
@@ -140,7 +169,7 @@ def append(
 def _reasons(letter: Refused) -> dict[str, str]:
     record = letter.record
     return {
-        "dead-letter-id": ids.dead_letter_id(record.topic, record.partition, record.offset, record.timestamp),
+        "dead-letter-id": letter.id,
         "dead-letter-reason": letter.reason,
         "dead-letter-detail": storable(letter.detail),
         "dead-letter-topic": record.topic,

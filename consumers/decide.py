@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from consumers.culprits import Culprit
 from consumers.decode import Incoming
 from consumers.inbox import Identity, Known
+from consumers.parking import Parking
 from consumers.results import Results
 from domain.answers import Answer, Decided
 from domain.commands import Command
@@ -18,6 +20,7 @@ from domain.state import Squad, State, User
 from domain.streams import OfUser
 from domain.sweeps import Sweep, Swept
 from domain.tables import RULES, SweepRule
+from domain.values import Id
 from messages.envelope import Envelope
 from messages.ids import CommandIds
 from messages.outcome import CommandOutcome, Outcome, encode_applied
@@ -38,6 +41,13 @@ def declare_reads(batch: Iterable[Incoming], known: Mapping[Identity, Known]) ->
     return reads
 
 
+def streams_of(command: Command) -> list[Id]:
+    """Give the streams that a command writes, as its rule declares them."""
+    reads = Reads()
+    RULES[type(command)].read(command, reads)
+    return reads.streams_to_change()
+
+
 @dataclass(slots=True)
 class Decisions:
     """Decides one batch.
@@ -47,12 +57,16 @@ class Decisions:
         state: what was loaded; the handlers change it.
         began_at: when the transaction began.
         floor_microseconds: of commands sent by then, those that are not known may have been decided and forgotten.
+        parking: which streams wait behind a dead letter.
+        culprit: what is known of the batch's only record, where it is not to be decided any more.
     """
 
     results: Results
     state: State
     began_at: datetime
     floor_microseconds: int
+    parking: Parking
+    culprit: Culprit | None = None
 
     def decide(self, incoming: Incoming) -> Sweep | None:
         """Decide one record: duplicate, dead letter, rejection or effect.
@@ -70,10 +84,14 @@ class Decisions:
             self.results.add_letter(incoming, incoming.refusal)
             if envelope is not None:
                 self._conclude_refused(incoming, envelope, incoming.refusal)
-        elif envelope is not None and incoming.command is not None:
-            return self._decide_command(incoming, envelope, incoming.command)
-        else:
+        elif envelope is None or incoming.command is None:
             raise ValueError("a record is a command, or says why not")
+        elif self.parking and (letter_id := self.parking.find_letter(streams_of(incoming.command))) is not None:
+            self._park(incoming, envelope, incoming.command, letter_id)
+        elif self.culprit is not None:
+            self._give_up(incoming, envelope, incoming.command, self.culprit)
+        else:
+            return self._decide_command(incoming, envelope, incoming.command)
         return None
 
     def tell(self, incoming: Incoming, swept: Swept) -> None:
@@ -130,6 +148,38 @@ class Decisions:
             raise LookupError(f"{type(event).__name__} names a stream without a root: {event.stream_id}")
         root.version += 1
         return root.version
+
+    # Commands that are not decided now
+
+    def _park(self, incoming: Incoming, envelope: Envelope, command: Command, letter_id: Id) -> None:
+        self.parking.park(incoming, streams_of(command), letter_id)
+        self.results.counts["parked"] += 1
+        detail = f"Waits behind dead letter {letter_id}: nobody could apply it, and it writes the same stream"
+        self._conclude_waiting(incoming, envelope, Outcome.PARKED, None, detail)
+
+    def _give_up(self, incoming: Incoming, envelope: Envelope, command: Command, culprit: Culprit) -> None:
+        letter = self.results.add_culprit(incoming, culprit)
+        if culprit.parks:
+            self.parking.begin(streams_of(command), letter.id)
+        detail = f"Failed unexpectedly, {culprit.attempts} times; waits for an operator as dead letter {letter.id}"
+        self._conclude_waiting(incoming, envelope, Outcome.DEAD_LETTERED, Reason.UNEXPECTED, detail)
+
+    def _conclude_waiting(
+        self, incoming: Incoming, envelope: Envelope, outcome: Outcome, code: Reason | None, detail: str
+    ) -> None:
+        self._conclude_otherwise(
+            incoming,
+            envelope,
+            CommandOutcome(
+                source=envelope.source,
+                id=envelope.id,
+                type=envelope.type,
+                outcome=outcome,
+                code=code,
+                detail=detail,
+                final=False,
+            ),
+        )
 
     # What became of a record
 

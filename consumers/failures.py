@@ -7,25 +7,26 @@
 | transient | the same records again, for as long as it takes |
 | a rival was faster | the same records again, once; then bisected |
 | code and schema do not fit | the same records again for a while; then the process stops |
-| anything else | bisected; the culprit's partition is stopped in front of it |
+| it may not be applied as things are (`HaltError`) | bisected; its partition is stopped in front of it |
+| anything else | bisected; alone, tried some more, then a dead letter, and later commands of its streams are parked |
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from time import monotonic
 from typing import Protocol
 
 from consumers.checkpoints import FencedError
+from consumers.culprits import DEFAULT_POLICY, Culprit, Policy, envelope_of, name_of
+from consumers.halting import HaltError
 from consumers.inbox import RivalError
-from consumers.records import Batch, Partition, Record, partition_of
+from consumers.records import Batch, Partition, partition_of
 from consumers.tally import Tally, Trouble
-from db.describing import describe, trace
+from db.describing import describe, origin, trace
 from db.errors import Failure, classify
 from db.waiting import jittered_seconds, wait_for
-from messages import codec
-from messages.refusals import RefusedError
 
 logger = logging.getLogger("squad.consumer")
 
@@ -37,7 +38,7 @@ class HalfDeployedError(RuntimeError):
 class Applies(Protocol):
     """What applies a batch in one transaction."""
 
-    async def apply(self, batch: Batch) -> Counter[str]: ...
+    async def apply(self, batch: Batch, culprit: Culprit | None = None) -> Counter[str]: ...
 
 
 class Reads(Protocol):
@@ -57,7 +58,9 @@ class Settler:
         on_applied: called with the counts of each committed batch.
         stopping: set when the process is to end: what fails then is not tried again, its checkpoint stays.
         deploy_seconds: how long a missing table, column or partition is waited for.
-        backoff_seconds, backoff_most_seconds: of the attempts after transient failures.
+        backoff_seconds, backoff_most_seconds: of the attempts after transient failures, and of a culprit's.
+        attempts: how often a record that fails is tried alone.
+        policies: what is done with culprits, by their types; the others' later commands are parked.
     """
 
     def __init__(
@@ -70,6 +73,8 @@ class Settler:
         deploy_seconds: float = 60,
         backoff_seconds: float = 0.1,
         backoff_most_seconds: float = 30,
+        attempts: int = 3,
+        policies: Mapping[str, Policy] | None = None,
     ) -> None:
         self._processor = processor
         self._source = source
@@ -78,6 +83,8 @@ class Settler:
         self._deploy_seconds = deploy_seconds
         self._backoff_seconds = backoff_seconds
         self._backoff_most_seconds = backoff_most_seconds
+        self._attempts = attempts
+        self._policies = policies or {}
         self.tally = Tally()
 
     async def settle(self, batch: Batch) -> frozenset[Partition]:
@@ -89,12 +96,11 @@ class Settler:
         Raises:
             HalfDeployedError: the schema did not come to fit in time.
         """
-        with Trouble(self.tally) as trouble:
-            error = await self._apply_patiently(batch, trouble)
+        error = await self._apply_patiently(batch)
         if error is None:
             return frozenset()
         if len(batch.records) == 1:
-            return self._stop(batch, error)
+            return await self._settle_alone(batch, error)
         self.tally.bisections += 1
         left, right = batch.halves()
         stopped = await self.settle(left)
@@ -103,13 +109,60 @@ class Settler:
             stopped |= await self.settle(rest)
         return stopped
 
-    async def _apply_patiently(self, batch: Batch, trouble: Trouble) -> Exception | None:
+    async def _settle_alone(self, batch: Batch, error: Exception | None) -> frozenset[Partition]:
+        """Try a record some more that failed alone, and then let the others go on without it."""
+        attempts, since, waits = 1, monotonic(), self._waits()
+        while error is not None:
+            [record] = batch.records
+            if isinstance(error, HaltError):
+                return self._stop(batch, f"{name_of(record)} is not applied: {error}")
+            if attempts >= self._attempts:
+                return await self._give_up(batch, error, attempts, since)
+            if await wait_for(self._stopping, next(waits)):
+                break
+            attempts += 1
+            error = await self._apply_patiently(batch)
+        return frozenset()
+
+    async def _give_up(self, batch: Batch, error: Exception, attempts: int, since: float) -> frozenset[Partition]:
+        """Make a dead letter of a record, unless its type's policy is to stop, or not even that can be done."""
+        self.tally.culprits += 1
+        [record] = batch.records
+        envelope = envelope_of(record)
+        policy = DEFAULT_POLICY if envelope is None else self._policies.get(envelope.type, DEFAULT_POLICY)
+        # Its message could tell what is in the record, and that may be personal.
+        logger.error("%s fails, attempts=%d: %s", name_of(record), attempts, describe(error))
+        logger.error("the culprit's error: %s", trace(error))
+        if policy is Policy.STOP:
+            return self._stop(batch, f"{name_of(record)} cannot be applied: {describe(error)}")
+        culprit = Culprit(
+            detail=f"{describe(error)}{origin(error)}",
+            attempts=attempts,
+            failing_seconds=monotonic() - since,
+            parks=policy is Policy.PARK,
+        )
+        refused = await self._apply_patiently(batch, culprit)
+        if refused is None:
+            return frozenset()
+        if not isinstance(refused, HaltError):
+            logger.error("no dead letter can be made of it: %s", trace(refused))
+        why = refused if isinstance(refused, HaltError) else f"no dead letter can be made of it: {describe(refused)}"
+        return self._stop(batch, f"{name_of(record)} cannot be applied: {describe(error)}; {why}")
+
+    def _waits(self) -> Iterator[float]:
+        return jittered_seconds(first_seconds=self._backoff_seconds, most_seconds=self._backoff_most_seconds)
+
+    async def _apply_patiently(self, batch: Batch, culprit: Culprit | None = None) -> Exception | None:
         """Apply until it is done, the batch is no longer ours, or an error says that the records are at fault."""
-        waits = jittered_seconds(first_seconds=self._backoff_seconds, most_seconds=self._backoff_most_seconds)
+        with Trouble(self.tally) as trouble:
+            return await self._apply_until_done(batch, culprit, trouble)
+
+    async def _apply_until_done(self, batch: Batch, culprit: Culprit | None, trouble: Trouble) -> Exception | None:
+        waits = self._waits()
         clashes, since = 0, monotonic()
         while self._source.is_current(batch):
             try:
-                counts = await self._processor.apply(batch)
+                counts = await self._processor.apply(batch, culprit)
             except FencedError as fenced:
                 logger.warning("batch dropped: %s", fenced)
                 self.tally.fenced += 1
@@ -144,24 +197,8 @@ class Settler:
                 return None
         return None
 
-    def _stop(self, batch: Batch, error: Exception) -> frozenset[Partition]:
-        self.tally.culprits += 1
+    def _stop(self, batch: Batch, why: str) -> frozenset[Partition]:
         [record] = batch.records
         partition = partition_of(record)
-        self._source.stop_partition(
-            partition,
-            f"the record at offset {record.offset} ({_name(record)}) cannot be applied: {describe(error)}",
-            batch.begins[partition],
-        )
-        # Its message could tell what is in the record, and that may be personal.
-        logger.error("the culprit's error: %s", trace(error))
+        self._source.stop_partition(partition, why, batch.begins[partition])
         return frozenset({partition})
-
-
-def _name(record: Record) -> str:
-    """Say which command a record is, by its attributes; they are not personal."""
-    try:
-        envelope, _, _ = codec.read(record.headers, record.value, codec.Limits())
-    except RefusedError:
-        return "type unknown, id unknown"
-    return f"type {envelope.type}, id {envelope.id}"

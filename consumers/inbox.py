@@ -72,6 +72,7 @@ ROWS: Final = RowType(
 FIND: Final = text(
     """
     SELECT CAST(extract(epoch FROM GREATEST(f.pruned_before, '0001-01-01 00:00 UTC')) * 1000000 AS bigint),
+           EXISTS (SELECT FROM parked_streams),
            i.source, i.command_id, i.key, i.correlation_id, i.payload_hash, i.outcome_revision, i.outcome_body,
            CAST(extract(epoch FROM i.decided_at) * 1000000 AS bigint),
            CAST(extract(epoch FROM i.recorded_at) * 1000000 AS bigint), i.reply_to
@@ -90,17 +91,28 @@ class NoFloorError(LookupError):
     """The one row of `inbox_floor` is gone: nobody can say what was forgotten, so nothing may be decided."""
 
 
-async def find(session: AsyncSession, identities: Collection[Identity]) -> tuple[dict[Identity, Known], int]:
-    """Give those of the commands that were decided before, and the floor: what was sent by then may be forgotten.
+class Found(NamedTuple):
+    """What one look at the inbox tells.
 
-    Returns:
-        The known commands, and the floor in microseconds since 1970.
+    Args:
+        known: the commands that were decided before.
+        floor_microseconds: of commands sent by then (since 1970), those that are not known may be forgotten.
+        any_parked: whether any stream is parked, whosoever; nearly always none is.
+    """
+
+    known: dict[Identity, Known]
+    floor_microseconds: int
+    any_parked: bool
+
+
+async def find(session: AsyncSession, identities: Collection[Identity]) -> Found:
+    """Give those of the commands that were decided before, and the floor: what was sent by then may be forgotten.
 
     Raises:
         NoFloorError: there is none.
     """
     if not identities:
-        return {}, 0
+        return Found({}, 0, any_parked=False)
     result = await session.execute(
         FIND,
         {
@@ -111,7 +123,8 @@ async def find(session: AsyncSession, identities: Collection[Identity]) -> tuple
     rows = result.all()
     if not rows:
         raise NoFloorError("inbox_floor has no row: its loss is to be mended before anything is decided")
-    return {Identity(row[1], row[2]): Known(*row[3:]) for row in rows if row[1] is not None}, rows[0][0]
+    known = {Identity(row[2], row[3]): Known(*row[4:]) for row in rows if row[2] is not None}
+    return Found(known, *rows[0][:2])
 
 
 async def insert(session: AsyncSession, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -4,17 +4,21 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consumers import checkpoints, dead_letters, inbox
+from consumers import checkpoints, dead_letters, inbox, parking
+from consumers.culprits import Culprit
+from consumers.dead_letters import Refused
 from consumers.decide import Decisions, declare_reads
 from consumers.decode import Decoder, Incoming
+from consumers.parking import Parking, ParkingLimits
 from consumers.records import Batch
 from consumers.results import Results, Topics
 from db.database import Database
 from db.distribution import ROWS, SECONDS, Distribution
-from db.load import load_state
+from db.load import load_state, lock_roots
 from db.sweep import carry_out, is_concerned
 from db.write import write_state
 from domain.sweeps import Sweep
@@ -34,6 +38,22 @@ class Stopwatch:
         self._since = now
 
 
+class Breaks(Protocol):
+    """What may object to dead letters; `letters` are those of a batch, in the order of its records."""
+
+    def check(self, batch: Batch, letters: Sequence[Refused]) -> None:
+        """See whether the batch may be committed with these dead letters; nothing is written yet.
+
+        Raises:
+            HaltError: it may not. The batch is halved until its record is alone, whose partition is then stopped.
+        """
+        ...
+
+    def note(self, batch: Batch, letters: Sequence[Refused]) -> None:
+        """Learn that a batch is committed; of each, also of those without dead letters."""
+        ...
+
+
 class Processor:
     """Applies batches of records.
 
@@ -42,25 +62,43 @@ class Processor:
         group: the consumer group whose checkpoints count.
         topics: where messages go.
         decoder: reads records.
+        parking: how many records may wait behind dead letters.
+        breaker: is asked before dead letters are written; none: nobody is.
     """
 
-    def __init__(self, *, database: Database, group: str, topics: Topics, decoder: Decoder) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        group: str,
+        topics: Topics,
+        decoder: Decoder,
+        parking: ParkingLimits | None = None,
+        breaker: Breaks | None = None,
+    ) -> None:
         self._database = database
         self._group = group
         self._topics = topics
         self._decoder = decoder
+        self._parking = parking or ParkingLimits()
+        self._breaker = breaker
         self.phase_seconds: Counter[str] = Counter()
         self.batch_seconds = Distribution(SECONDS)
         self.batch_records = Distribution(ROWS)
         """Of the batches that were committed."""
 
-    async def apply(self, batch: Batch) -> Counter[str]:
+    async def apply(self, batch: Batch, culprit: Culprit | None = None) -> Counter[str]:
         """Apply a batch: all of its records, or none.
 
+        Args:
+            batch: the records.
+            culprit: given where the batch's only record has failed often enough: it becomes a dead letter.
+
         Returns:
-            How many were applied, rejected (by code), duplicates, dead letters (by reason); events and outcomes.
+            How many were applied, rejected (by code), duplicates, parked, dead letters (by reason), events, outcomes.
 
         Raises:
+            HaltError: a record may not be applied: too many wait, or the breaker says so; alone, its partition stops.
             checkpoints.FencedError: the batch does not begin at the checkpoint: drop it.
             inbox.RivalError: another consumer decided one of its commands meanwhile: apply it again.
             Exception: what the database said (`db.errors.classify`). After a failed COMMIT the batch may be applied;
@@ -70,23 +108,37 @@ class Processor:
         incoming = self._decoder.decode(batch.records)
         stopwatch.done("decode")
         async with self._database.transaction() as session:
-            decisions = await self._decide(session, batch, incoming, stopwatch)
+            decisions = await self._decide(session, batch, incoming, stopwatch, culprit)
+            if self._breaker is not None:
+                self._breaker.check(batch, decisions.results.letters)
             await self._write(session, batch, decisions, stopwatch)
         stopwatch.done("commit")
+        if self._breaker is not None:
+            self._breaker.note(batch, decisions.results.letters)
         self.batch_seconds.note(perf_counter() - began)
         self.batch_records.note(len(batch.records))
         return decisions.results.counts
 
     async def _decide(
-        self, session: AsyncSession, batch: Batch, incoming: Sequence[Incoming], stopwatch: Stopwatch
+        self,
+        session: AsyncSession,
+        batch: Batch,
+        incoming: Sequence[Incoming],
+        stopwatch: Stopwatch,
+        culprit: Culprit | None,
     ) -> Decisions:
         began_at = await checkpoints.lock_and_compare(session, self._group, batch.begins)
         identities = {each.identity for each in incoming if each.identity is not None}
-        known, floor_microseconds = await inbox.find(session, identities)
+        found = await inbox.find(session, identities)
         stopwatch.done("checkpoint and known ids")
-        state = await load_state(session, declare_reads(incoming, known))
+        reads, parked = declare_reads(incoming, found.known), Parking(self._parking)
+        streams = reads.streams_to_change()
+        looked = await parking.look(session, streams) if found.any_parked else ()
+        state = await load_state(session, reads) if culprit is None else await lock_roots(session, reads)
+        await parked.lock(session, streams, looked)
         stopwatch.done("load")
-        decisions = Decisions(Results(self._topics, known), state, began_at, floor_microseconds)
+        results = Results(self._topics, found.known)
+        decisions = Decisions(results, state, began_at, found.floor_microseconds, parked, culprit)
         for each in incoming:
             sweep = decisions.decide(each)
             if sweep is not None:
@@ -100,6 +152,7 @@ class Processor:
         results = decisions.results
         await inbox.insert(session, results.inbox)
         await dead_letters.insert(session, results.letters)
+        await decisions.parking.write(session)
         stopwatch.done("inbox")
         await write_state(session, decisions.state)
         stopwatch.done("state")

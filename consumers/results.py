@@ -11,6 +11,7 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from consumers import dead_letters
+from consumers.culprits import Culprit
 from consumers.dead_letters import Refused
 from consumers.decode import Incoming
 from consumers.inbox import Identity, Known
@@ -170,8 +171,16 @@ class Results:
 
     def add_letter(self, incoming: Incoming, refusal: RefusedError) -> None:
         """Keep a record that nobody can apply, and publish it with the reason."""
-        self.counts[f"dead letter: {refusal.reason}"] += 1
-        letter = Refused(incoming.record, incoming.envelope, refusal.reason, refusal.detail)
+        self._add_letter(incoming, Refused(incoming.record, incoming.envelope, refusal.reason, refusal.detail))
+
+    def add_culprit(self, incoming: Incoming, culprit: Culprit) -> Refused:
+        """Keep a record that failed however often it was tried, and publish it with what went wrong."""
+        letter = Refused(incoming.record, incoming.envelope, Reason.UNEXPECTED, culprit.detail, culprit)
+        self._add_letter(incoming, letter)
+        return letter
+
+    def _add_letter(self, incoming: Incoming, letter: Refused) -> None:
+        self.counts[f"dead letter: {letter.reason}"] += 1
         self.letters.append(letter)
         dead_letters.append(
             self.outbox,

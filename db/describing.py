@@ -5,6 +5,7 @@ The server's details, a driver's complaints and a handler's exceptions quote val
 
 import traceback
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import Final
 
 from sqlalchemy.exc import DBAPIError
@@ -37,6 +38,12 @@ def trace(error: BaseException) -> str:
         f"{type(each).__name__}, from\n{''.join(traceback.format_tb(each.__traceback__)).rstrip()}"
         for each in _chain(error)
     )
+
+
+def origin(error: BaseException) -> str:
+    """Give the innermost frame that an error came from, with a comma before it; nothing where it has none."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f", in {frames[-1].name} ({PurePath(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
 
 
 def _origin(error: BaseException) -> BaseException:

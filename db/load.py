@@ -94,6 +94,18 @@ async def load_state(session: AsyncSession, reads: Reads) -> State:
     )
 
 
+async def lock_roots(session: AsyncSession, reads: Reads) -> State:
+    """Lock all roots that were declared, and make nothing of them: something about them may be at fault.
+
+    Returns:
+        A state with nothing in it.
+    """
+    for statement, wanted in ((LOCK_USERS, reads.users), (LOCK_SQUADS, reads.squads)):
+        if wanted:
+            await fetch_records(session, statement, {"ids": list(wanted), "writes": list(wanted.values())})
+    return State()
+
+
 async def load_tasks_again(session: AsyncSession, state: State, ids: Collection[TaskId]) -> None:
     """Replace tasks of a state by what a sweep made of their rows.
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from domain.state import UsageKey
-from domain.values import FeedbackId, MemberId, ProjectId, SquadId, TaskId, UserId
+from domain.values import FeedbackId, Id, MemberId, ProjectId, SquadId, TaskId, UserId
 
 
 @dataclass(slots=True)
@@ -39,3 +39,8 @@ class Reads:
     def squad_to_change(self, squad_id: SquadId) -> None:
         """The squad's stream gets an event."""
         self.squads[squad_id] = True
+
+    def streams_to_change(self) -> list[Id]:
+        """Give the streams that get events, users first."""
+        roots = (self.users, self.squads)
+        return [stream for each in roots for stream, to_change in each.items() if to_change]

@@ -21,6 +21,8 @@ class Reason(StrEnum):
     TOO_OLD = "too-old"
     FROM_THE_FUTURE = "from-the-future"
     UNFETCHABLE = "unfetchable"
+    UNEXPECTED = "unexpected"
+    """It can be read, and yet applying it fails each time: whatever it is, nobody foresaw it."""
 
 
 class RefusedError(Exception):

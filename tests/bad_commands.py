@@ -431,8 +431,8 @@ KINDS: Final[Mapping[str, tuple[str, Build]]] = {
 }
 """Every kind of record that changes nothing: as what it is counted, and how it is made."""
 
-UNTRIED: Final[frozenset[Code | Reason]] = frozenset({Reason.UNFETCHABLE})
-"""Codes and reasons that no bad command here is refused with: what cannot be fetched never gets to be a command."""
+UNTRIED: Final[frozenset[Code | Reason]] = frozenset({Reason.UNFETCHABLE, Reason.UNEXPECTED})
+"""Codes and reasons that no bad command here is refused with: nothing of them is to be seen in a record."""
 
 
 def good_commands() -> Iterator[Command]:

@@ -27,11 +27,13 @@ RIGHTS: Final[Mapping[str, Sequence[str]]] = {
             "usage_metrics",
             "checkpoints",
             "dead_letters",
+            "parked_streams",
             "outbox",
         ),
         ("SELECT", "INSERT", "UPDATE"),
     ),
     **dict.fromkeys(("inbox", "processes"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
+    "parked": ("SELECT", "INSERT"),
     "inbox_floor": ("SELECT", "UPDATE"),
     "controls": ("SELECT",),
 }

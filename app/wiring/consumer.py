@@ -6,13 +6,15 @@ from app.broker import client_arguments
 from app.controls import Controls
 from app.monitoring import consuming
 from app.monitoring.looking import look_at_letters
-from app.settings import Settings
+from app.settings import Settings, SettingsError, variable
 from app.wiring.parts import Process, show_error
 from consumers.caught_up import CaughtUp
 from consumers.consumer import Consumer
+from consumers.culprits import Policy
 from consumers.decode import Decoder
 from consumers.inbox_floor import Rule
 from consumers.membership import Membership
+from consumers.parking import ParkingLimits
 from consumers.permissions import Permissions
 from consumers.processor import Processor
 from consumers.pruning import Pruner
@@ -21,6 +23,7 @@ from consumers.source import Source
 from db.controls import Pauses
 from db.database import Database
 from messages.codec import Limits
+from messages.registry import COMMANDS
 
 UPKEEP_CONNECTIONS = 3
 """Of a process, beside its lanes: one that prunes the inbox, one that notes which partitions are drained, and one that
@@ -57,6 +60,8 @@ def add_consumer(
         deploy_seconds=settings.deploy_wait_seconds,
         backoff_seconds=settings.backoff_first_seconds,
         backoff_most_seconds=settings.backoff_most_seconds,
+        attempts=settings.failure_attempts,
+        policies=build_policies(settings),
     )
     process.parts.append(consumer)
     add_pruning(process, settings, upkeep, source)
@@ -134,7 +139,20 @@ def build_processor(settings: Settings, database: Database) -> Processor:
         group=settings.consumer_group,
         topics=build_topics(settings),
         decoder=build_decoder(settings),
+        parking=ParkingLimits(of_stream=settings.parked_max_per_stream, in_all=settings.parked_max),
     )
+
+
+def build_policies(settings: Settings) -> dict[str, Policy]:
+    """Say what is done with commands that fail, by type.
+
+    Raises:
+        SettingsError: there is no such type.
+    """
+    unknown = settings.failure_policies.keys() - COMMANDS.keys()
+    if unknown:
+        raise SettingsError(f"{variable('failure_policies')}: no such commands: {', '.join(sorted(unknown))}")
+    return {name: Policy(policy) for name, policy in settings.failure_policies.items()}
 
 
 def build_decoder(settings: Settings) -> Decoder:

@@ -130,3 +130,7 @@ class ParkedRecord(Base):
     value: Mapped[bytes | None] = mapped_column(LargeBinary)
     header_names: Mapped[list[str]] = mapped_column(ARRAY(Text))
     header_values: Mapped[list[bytes | None]] = mapped_column(ARRAY(LargeBinary))
+    source: Mapped[str | None] = mapped_column(Text)
+    command_id: Mapped[str | None] = mapped_column(Text)
+    type: Mapped[str | None] = mapped_column(Text)
+    parked_at: Mapped[Moment] = mapped_column(server_default=text("now()"))

@@ -51,6 +51,10 @@ WHEN: Final[Mapping[Reason, tuple[str, str]]] = {
         "`ce_time` is more than `SQUAD_COMMAND_SKEW_SECONDS` after the record's Kafka time",
         "yes",
     ),
+    Reason.UNEXPECTED: (
+        "it can be read, but applying it failed `SQUAD_FAILURE_ATTEMPTS` times: a fault of the service or of its data",
+        "yes; and `parked` for later commands of its streams",
+    ),
 }
 """When a record gets a reason, and whether its producer gets an outcome. Closed: a new reason needs its line here."""
 

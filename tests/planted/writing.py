@@ -6,6 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from checker.faults import Invariant
+from consumers.culprits import Culprit
 from consumers.decide import Decisions
 from consumers.decode import Incoming
 from consumers.processor import Processor, Stopwatch
@@ -72,10 +73,15 @@ _TAKE_DRAWN = text(
 
 
 async def _draw_then_decide(
-    processor: Processor, session: AsyncSession, batch: Batch, incoming: list[Incoming], stopwatch: Stopwatch
+    processor: Processor,
+    session: AsyncSession,
+    batch: Batch,
+    incoming: list[Incoming],
+    stopwatch: Stopwatch,
+    culprit: Culprit | None,
 ) -> Decisions:
     session.info["drawn"] = list(await session.scalars(_DRAW))
-    return await _decide(processor, session, batch, incoming, stopwatch)
+    return await _decide(processor, session, batch, incoming, stopwatch, culprit)
 
 
 async def _write_as_drawn(outbox: Outbox, session: AsyncSession) -> None:

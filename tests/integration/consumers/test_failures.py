@@ -6,16 +6,14 @@ from collections import Counter
 import pytest
 from sqlalchemy import text
 
+from consumers.culprits import Culprit, Policy
 from consumers.failures import HalfDeployedError, Settler
 from consumers.records import Batch, Partition
 from db.database import Database
-from domain.handlers import registration
-from domain.tables import RULES, Rule
 from tests import making
 from tests.applying import Bench
 from tests.making import TOPIC, new_id, record, structured
-
-POISON = "Poison"
+from tests.poison import POISON, poison
 
 
 class Readers:
@@ -46,51 +44,88 @@ def settler(processor, readers: Readers, **options) -> Settler:
 
 
 @pytest.fixture
-def poisonous(monkeypatch):
-    """Registering a user of that name fails as a fault of ours would."""
-
-    def decide(state, command, given):
-        if command.name == POISON:
-            raise ZeroDivisionError(f"a fault of ours with {command.name}")
-        return registration.register_user(state, command, given)
-
-    from domain.commands import RegisterUser
-
-    monkeypatch.setitem(RULES, RegisterUser, Rule(registration.read_for_register_user, decide))
+def poisonous(monkeypatch) -> None:
+    poison(monkeypatch)
 
 
 @pytest.mark.parametrize("place", [0, 1, 6, 7, 12])
-async def test_culprit_is_found_and_its_partition_stopped_in_front_of_it(bench, readers, poisonous, caplog, place):
+async def test_culprit_is_found_and_becomes_a_dead_letter_and_all_others_are_applied(
+    bench, readers, poisonous, caplog, place
+):
     records = [record(making.register_user(name=POISON if n == place else "Ada"), command_id=str(n)) for n in range(13)]
     batch = await bench.batch(records)
 
-    stopped = await settler(bench.processor, readers).settle(batch)
+    assert await settler(bench.processor, readers).settle(batch) == frozenset()
 
-    assert stopped == {Partition(TOPIC, 0)}
+    assert not readers.stopped
+    assert f"offset {place} (type user.register.v1, id {place}) fails, attempts=3: ZeroDivisionError" in caplog.text
+    assert "in decide" in caplog.text, "where it came from is told"
+    assert f"with {POISON}" not in caplog.text, "and no value, which may be personal"
+    assert await bench.rows("SELECT count(*) FROM users") == [(12,)]
+    assert await bench.rows("SELECT next_offset FROM checkpoints") == [(13,)]
+    [(offset, reason, detail, attempts, value)] = await bench.rows(
+        "SELECT record_offset, reason, detail, attempts, value FROM dead_letters"
+    )
+    assert (offset, reason, attempts, value) == (place, "unexpected", 3, records[place].value)
+    assert detail.startswith("ZeroDivisionError, in decide (poison.py:")
+    outcomes = Counter((each["outcome"], each["code"], each["final"]) for each in await bench.outcomes())
+    assert outcomes == {("applied", None, True): 12, ("dead-lettered", "unexpected", False): 1}
+
+
+async def test_culprit_that_was_mended_between_two_attempts_is_applied(bench, readers, poisonous, monkeypatch):
+    failing = Failing(bench.processor, ZeroDivisionError(), ZeroDivisionError())
+
+    assert await settler(failing, readers).settle(await bench.batch([record(making.register_user())])) == frozenset()
+
+    assert failing.calls == 3
+    assert await bench.rows("SELECT count(*) FROM users") == [(1,)]
+    assert await bench.rows("SELECT count(*) FROM dead_letters") == [(0,)]
+
+
+async def test_dead_letter_tells_its_first_and_its_last_attempt(bench, readers, poisonous):
+    patient = Settler(processor=bench.processor, source=readers, attempts=5, backoff_seconds=0.1)
+
+    await patient.settle(await bench.batch([record(making.register_user(name=POISON))]))
+
+    assert await bench.rows("SELECT attempts, first_at < last_at, last_at <= now() FROM dead_letters") == [
+        (5, True, True)
+    ]
+
+
+@pytest.mark.parametrize("place", [0, 7, 12])
+async def test_culprit_of_a_type_that_stops_has_its_partition_stopped_in_front_of_it(bench, readers, poisonous, place):
+    records = [record(making.register_user(name=POISON if n == place else "Ada"), command_id=str(n)) for n in range(13)]
+    stopping = settler(bench.processor, readers, policies={"user.register.v1": Policy.STOP})
+
+    assert await stopping.settle(await bench.batch(records)) == {Partition(TOPIC, 0)}
+
     why = readers.stopped[Partition(TOPIC, 0)]
     assert f"offset {place} (type user.register.v1, id {place})" in why
     assert why.endswith("cannot be applied: ZeroDivisionError")
-    assert "in decide" in caplog.text, "where it came from is told"
-    assert f"with {POISON}" not in caplog.text, "and no value, which may be personal"
     assert await bench.rows("SELECT count(*) FROM users") == [(place,)]
     assert await bench.rows("SELECT next_offset FROM checkpoints") == [(place,)]
     assert await bench.rows("SELECT count(*) FROM dead_letters") == [(0,)]
 
 
-async def test_culprit_is_named_in_structured_mode_too(bench, readers, poisonous):
+async def test_culprit_of_which_no_dead_letter_can_be_made_has_its_partition_stopped(bench, readers, poisonous):
+    async with bench.database.transaction() as session:
+        await session.execute(text("ALTER TABLE dead_letters ADD CONSTRAINT ck_trial CHECK (reason <> 'unexpected')"))
     culprit = structured(making.register_user(name=POISON), command_id="42")
 
-    await settler(bench.processor, readers).settle(await bench.batch([culprit]))
+    assert await settler(bench.processor, readers).settle(await bench.batch([culprit])) == {Partition(TOPIC, 0)}
 
-    assert "offset 0 (type user.register.v1, id 42)" in readers.stopped[Partition(TOPIC, 0)]
+    why = readers.stopped[Partition(TOPIC, 0)]
+    assert "offset 0 (type user.register.v1, id 42) cannot be applied: ZeroDivisionError; no dead letter can be" in why
+    assert await bench.rows("SELECT next_offset FROM checkpoints") == [(0,)]
 
 
 async def test_other_partitions_of_the_batch_go_on_past_the_culprit(bench, readers, poisonous):
     mine = await bench.batch([record(making.register_user(name=POISON if n == 2 else "Ada")) for n in range(5)])
     other = await bench.batch([record(making.register_user()) for _ in range(5)], partition=1)
     mixed = [each for pair in zip(mine.records, other.records, strict=True) for each in pair]
+    stopping = settler(bench.processor, readers, policies={"user.register.v1": Policy.STOP})
 
-    stopped = await settler(bench.processor, readers).settle(Batch(mixed, {**mine.begins, **other.begins}, 1))
+    stopped = await stopping.settle(Batch(mixed, {**mine.begins, **other.begins}, 1))
 
     assert stopped == {Partition(TOPIC, 0)}
     assert await bench.rows("SELECT partition, next_offset FROM checkpoints ORDER BY 1") == [(0, 2), (1, 5)]
@@ -105,11 +140,11 @@ class Failing:
         self._errors = [*errors]
         self.calls = 0
 
-    async def apply(self, batch: Batch) -> Counter[str]:
+    async def apply(self, batch: Batch, culprit: Culprit | None = None) -> Counter[str]:
         self.calls += 1
         if self._errors:
             raise self._errors.pop(0)
-        return await self._processor.apply(batch)
+        return await self._processor.apply(batch, culprit)
 
 
 async def test_transient_failures_are_tried_again_for_as_long_as_it_takes(bench, readers, caplog):

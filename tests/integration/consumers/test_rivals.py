@@ -8,6 +8,7 @@ from itertools import islice
 
 import pytest
 
+from consumers.culprits import Culprit
 from consumers.failures import Settler
 from consumers.inbox import RivalError
 from consumers.records import Batch, Partition
@@ -77,9 +78,9 @@ class Rival:
             processor=self, source=Alone(), on_applied=self.counts.update, backoff_seconds=0.01, backoff_most_seconds=1
         )
 
-    async def apply(self, batch: Batch) -> Counter[str]:
+    async def apply(self, batch: Batch, culprit: Culprit | None = None) -> Counter[str]:
         try:
-            return await self._processor.apply(batch)
+            return await self._processor.apply(batch, culprit)
         except Exception as error:
             self.collisions[name_of(error)] += 1
             raise

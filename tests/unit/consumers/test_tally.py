@@ -3,6 +3,7 @@
 from collections import Counter
 
 from consumers.checkpoints import FencedError
+from consumers.culprits import Culprit
 from consumers.failures import Settler
 from consumers.inbox import RivalError
 from consumers.records import Batch, Partition
@@ -37,7 +38,7 @@ class Scripted:
         self.waiting: list[Counter[Failure]] = []
         self.settler: Settler
 
-    async def apply(self, batch: Batch) -> Counter[str]:
+    async def apply(self, batch: Batch, culprit: Culprit | None = None) -> Counter[str]:
         self.waiting.append(+self.settler.tally.waiting)
         if self.errors:
             raise self.errors.pop(0)

@@ -1,0 +1,25 @@
+"""Commands that fail as a fault of ours would: those of a certain name."""
+
+from typing import Any, Final
+
+import pytest
+
+from domain.tables import RULES, Rule
+
+POISON: Final = "Poison"
+
+
+def poison(patch: pytest.MonkeyPatch) -> None:
+    """Let every command of that name fail; `undo` is the fix that is deployed."""
+    for form, rule in RULES.items():
+        if isinstance(rule, Rule):
+            patch.setitem(RULES, form, Rule(rule.read, _failing(rule)))  # type: ignore[arg-type] # it is a dict
+
+
+def _failing(rule: Rule) -> Any:
+    def decide(state: Any, command: Any, given: Any) -> Any:
+        if getattr(command, "name", None) == POISON:
+            raise ZeroDivisionError(f"a fault of ours with {command.name}")
+        return rule.decide(state, command, given)
+
+    return decide
