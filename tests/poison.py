@@ -13,7 +13,7 @@ def poison(patch: pytest.MonkeyPatch) -> None:
     """Let every command of that name fail; `undo` is the fix that is deployed."""
     for form, rule in RULES.items():
         if isinstance(rule, Rule):
-            patch.setitem(RULES, form, Rule(rule.read, _failing(rule)))  # type: ignore[arg-type] # it is a dict
+            patch.setitem(RULES, form, Rule(rule.read, _failing(rule)))
 
 
 def _failing(rule: Rule) -> Any:

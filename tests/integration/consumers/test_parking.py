@@ -14,6 +14,7 @@ from consumers.failures import Settler
 from consumers.parking import ParkingLimits
 from consumers.records import Batch, Partition
 from db.database import Database
+from db.load import load_state
 from tests import making
 from tests.applying import Bench
 from tests.making import TOPIC, FakeRecord, new_id, record
@@ -345,7 +346,7 @@ async def test_redrive_between_loading_and_looking_at_what_is_parked_is_seen(set
     squad = new_id()
     await execute(database, LETTER)
     await execute(database, PARK, stream=squad)
-    load_state, redriven = processor.load_state, []
+    redriven: list[str] = []
 
     async def load_and_be_overtaken(session, reads):
         state = await load_state(session, reads)
