@@ -164,11 +164,11 @@ class Parking:
             if length.waiting > self.limits.of_stream:
                 raise HaltError(
                     f"{self.limits.of_stream} records wait behind dead letter {self._letters[stream]} already, and more"
-                    " may not (SQUAD_PARKED_MAX_PER_STREAM)"
+                    " may not (SQUAD_PARKED_STREAM_MAX_COMMANDS)"
                 )
             if self._waiting > self.limits.in_all:
                 raise HaltError(
-                    f"{self.limits.in_all} records are parked already, and more may not be (SQUAD_PARKED_MAX)"
+                    f"{self.limits.in_all} records are parked already, and more may not be (SQUAD_PARKED_MAX_COMMANDS)"
                 )
             self._rows.append(_row(incoming, stream, length.last))
 

@@ -29,10 +29,10 @@ class FailingOptions(BaseModel):
             " `squad.create-task.v1=continue,user.register.v1=stop`; `park` where nothing is said."
         ),
     ] = {}
-    parked_max_per_stream: Annotated[
+    parked_stream_max_commands: Annotated[
         PositiveInt, Field(description="Commands parked behind one dead letter of a stream; then the partition stops.")
     ] = 10_000
-    parked_max: Annotated[
+    parked_max_commands: Annotated[
         PositiveInt,
         Field(
             description="Commands parked in all, about; one that writes two streams counts twice. Then the partition"

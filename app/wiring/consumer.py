@@ -139,7 +139,7 @@ def build_processor(settings: Settings, database: Database) -> Processor:
         group=settings.consumer_group,
         topics=build_topics(settings),
         decoder=build_decoder(settings),
-        parking=ParkingLimits(of_stream=settings.parked_max_per_stream, in_all=settings.parked_max),
+        parking=ParkingLimits(of_stream=settings.parked_stream_max_commands, in_all=settings.parked_max_commands),
     )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from checker.faults import Invariant
 from consumers import inbox
 from consumers.decode import Decoder, Incoming
-from consumers.inbox import Identity, Known
+from consumers.inbox import Found, Identity
 from consumers.records import Record
 from consumers.results import Answer, Results
 from tests import making
@@ -19,8 +19,8 @@ from tests.planted.trial import Trial
 # Inbox ignored
 
 
-async def _find_nothing(session: AsyncSession, identities: Collection[Identity]) -> tuple[dict[Identity, Known], int]:
-    return {}, 0
+async def _find_nothing(session: AsyncSession, identities: Collection[Identity]) -> Found:
+    return Found({}, 0, any_parked=False)
 
 
 async def _insert_what_is_new(session: AsyncSession, rows: Sequence[tuple[Any, ...]]) -> None:

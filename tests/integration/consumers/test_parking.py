@@ -266,8 +266,8 @@ async def test_numbers_go_on_behind_what_was_taken_from_the_front(settling):
 @pytest.mark.parametrize(
     ("limits", "setting"),
     [
-        (ParkingLimits(of_stream=3, in_all=100), "SQUAD_PARKED_MAX_PER_STREAM"),
-        (ParkingLimits(of_stream=100, in_all=3), "SQUAD_PARKED_MAX"),
+        (ParkingLimits(of_stream=3, in_all=100), "SQUAD_PARKED_STREAM_MAX_COMMANDS"),
+        (ParkingLimits(of_stream=100, in_all=3), "SQUAD_PARKED_MAX_COMMANDS"),
     ],
 )
 async def test_partition_stops_in_front_of_what_may_not_wait_any_more(settling, limits, setting):

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import TextClause, text
 
-from consumers import inbox, inbox_floor
+from consumers import inbox, inbox_floor, parking
 from consumers.inbox_floor import NO_FLOOR
 from db import load
 from db.database import Database
@@ -16,6 +16,17 @@ from tests.filling import fill_state
 
 ROWS = [100_000, pytest.param(1_000_000, marks=[pytest.mark.long_faults, pytest.mark.timeout(600)])]
 """In each table that a batch loads from."""
+
+
+PARKED_STREAMS = """
+    WITH letter AS (
+        INSERT INTO dead_letters (id, topic, partition, record_offset, timestamp, header_names, header_values, reason,
+                                  detail)
+        VALUES (gen_random_uuid(), 'elsewhere', 0, 0, now(), '{}', '{}', 'unexpected', '')
+        RETURNING id
+    )
+    INSERT INTO parked_streams SELECT gen_random_uuid(), id, now() FROM letter, generate_series(1, 20000)
+"""
 
 
 @pytest_asyncio.fixture(scope="module", params=ROWS)
@@ -40,7 +51,8 @@ async def plan(database: Database, statement: TextClause, **parameters):
 
 
 def assert_looks_up_by_index(nodes, index: str) -> None:
-    kinds = {node["Node Type"] for node in nodes if node.get("Relation Name") != "inbox_floor"}  # it has one row
+    small = {"inbox_floor", "parked_streams"}  # the one has one row, of the other one is asked for whether there is any
+    kinds = {node["Node Type"] for node in nodes if node.get("Relation Name") not in small}
     assert "Seq Scan" not in kinds, nodes
     assert index in {node.get("Index Name") for node in nodes}, nodes
 
@@ -56,6 +68,21 @@ async def test_known_ids_are_looked_up_by_primary_key(large):
 
     assert_looks_up_by_index(nodes, "pk_inbox")
     assert nodes[0]["Actual Rows"] == 500
+
+
+async def test_parked_streams_are_looked_up_and_locked_by_primary_key(large):
+    async with large.transaction() as session:
+        await session.execute(text(PARKED_STREAMS))
+    async with own_connection(large) as connection:
+        await connection.execute(text("ANALYZE parked_streams"))
+    streams = await some(large, "SELECT stream::text FROM parked_streams")
+    for statement in (parking.LOOK, parking.LOCK):
+        nodes = await plan(large, statement, streams=streams)
+
+        assert "pk_parked_streams" in {node.get("Index Name") for node in nodes}, nodes
+        assert nodes[0]["Actual Rows"] == 500
+    async with large.transaction() as session:
+        await session.execute(text("DELETE FROM parked_streams"))
 
 
 async def test_roots_are_locked_by_primary_key_in_sorted_order(large):
