@@ -115,7 +115,8 @@ class Outcomes:
             db.errors.UnreachableError: there is no connection.
         """
         async with self._database.transaction() as session:
-            return await inbox.find(session, identities)
+            found = await inbox.find(session, identities)
+        return found.known, found.floor_microseconds
 
 
 def _in_batches(identities: list[Identity]) -> Iterator[list[Identity]]:
