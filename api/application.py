@@ -15,6 +15,7 @@ from api import commands, synchronous, users
 from api.body_limit import BodyLimit
 from api.outcomes import Outcomes
 from api.problems import (
+    Problem,
     ShownProblem,
     answer_fault,
     answer_invalid,
@@ -25,6 +26,7 @@ from api.problems import (
 )
 from api.writing import UndecidedError, Writing
 from db.errors import Failure, classify, sqlstate
+from db.pooling import PoolerError
 
 logger = logging.getLogger("squad.api")
 
@@ -61,6 +63,7 @@ def build_routes() -> FastAPI:
     application.add_exception_handler(RequestValidationError, answer_invalid)
     application.add_exception_handler(UndecidedError, commands.answer_undecided)
     application.add_exception_handler(Exception, answer_fault)
+    application.add_exception_handler(PoolerError, answer_pooler)
     for error in _OF_THE_DATABASE:
         application.add_exception_handler(error, answer_database_error)
     return application
@@ -73,6 +76,11 @@ async def answer_database_error(request: Request, error: Exception) -> Response:
         return respond(unavailable("PostgreSQL is away", retry_after_seconds=request.app.state.retry_after_seconds))
     logger.error("a request failed", exc_info=error)
     return await answer_fault(request, error)
+
+
+async def answer_pooler(_: Request, error: Exception) -> Response:
+    """Answer where a session cannot be had behind a pooler."""
+    return respond(Problem(HTTPStatus.NOT_IMPLEMENTED, str(error)))
 
 
 def _is_away(error: Exception) -> bool:

@@ -12,7 +12,7 @@ from db.queries.users import select_count
 router = APIRouter(tags=["synchronous"])
 
 
-@router.get("/sync-route", responses=told(HTTPStatus.SERVICE_UNAVAILABLE))
+@router.get("/sync-route", responses=told(HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.NOT_IMPLEMENTED))
 def count_users(session: NeedsSyncSession) -> Counted:
     """Count the users."""
     return Counted(users=session.scalar(select_count()) or 0)

@@ -129,6 +129,14 @@ async def test_while_postgresql_is_away_it_says_what_was_sent(service, database)
     assert (found.json()["outcome"], again.status_code) == ("applied", 404)
 
 
+async def test_synchronous_route_is_not_there_behind_a_pooler(settings):
+    behind = setting(settings, database_pooler="pgbouncer-transaction", kafka_bootstrap_servers=NOWHERE)
+    async with serving(behind) as served:
+        answer = await served.client.get("/sync-route")
+
+    assert (answer.status_code, "pooler" in problem(answer)["detail"]) == (501, True)
+
+
 def test_address_that_is_taken_is_told_with_its_settings():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
