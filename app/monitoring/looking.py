@@ -87,9 +87,9 @@ class Looking:
             try:
                 seen += await self._look(look)
             except Exception as error:  # noqa: BLE001 - whatever it is, nobody is to end because of what is only shown
-                failed = True
-                if not self._is_failing:
+                if not (failed or self._is_failing):
                     logger.warning("database not looked at for metrics: %s", describe(error))
+                failed = True
         self._seen, self._is_failing = seen, failed
         if not failed:
             self._looked_at = monotonic()

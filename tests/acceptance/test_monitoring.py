@@ -1,7 +1,10 @@
 """What a real process tells by HTTP: every metric of the list, as its run's own counts say, and whether it is well."""
 
 import asyncio
+import json
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -10,10 +13,13 @@ from sqlalchemy import text
 
 from app import broker
 from app.monitoring.names import METRICS, NUMBERS
+from app.settings import Settings
 from domain.commands import Command
 from domain.rejections import Code
 from tests import making
 from tests.acceptance.conftest import Process, eventually, running, send
+from tests.faults.proxying import before_postgres
+from tests.faults.rules import Cut, Rule
 from tests.making import new_id
 
 PARTS = {"event loop", "database", "group", "client", "relay"}
@@ -34,6 +40,12 @@ async def ask(process: Process, path: str) -> tuple[int, str]:
             return error.code, error.read().decode()
 
     return await asyncio.to_thread(fetch)
+
+
+@asynccontextmanager
+async def running_for(settings: Settings) -> AsyncIterator[Process]:
+    with running(settings, "run") as process:
+        yield process
 
 
 async def is_ready(process: Process) -> bool:
@@ -118,6 +130,52 @@ async def test_every_metric_is_exported_and_moves_as_the_run_itself_counts(servi
     assert all(value == 0 for (name, _), value in samples.items() if name == "squad_partition_lag_records")
     assert samples["squad_relay_leads", "0"] == 1
     assert_is_the_list(samples, kinds)
+
+
+async def test_outage_of_the_database_is_one_state_told_by_part_until_it_is_over(service):
+    async def reads(process: Process) -> bool:
+        samples, _ = await scrape(process)
+        return sum(name == "squad_partition_position" for name, _ in samples) == service.topic_partitions
+
+    async def waits(process: Process) -> bool:
+        samples, _ = await scrape(process)
+        return samples["squad_retries_total", "transient"] > 5 and samples["squad_ready", "database"] == 0
+
+    async def is_over(process: Process) -> bool:
+        samples, _ = await scrape(process)
+        return samples["squad_commands_total", "applied"] == 1 and await is_ready(process)
+
+    quick = {"monitoring_ready_seconds": 0.3, "lease_renew_seconds": 0.5, "backoff_most_seconds": 0.2}
+    async with (
+        before_postgres(service.database_url) as (proxy, url),
+        running_for(watched(service, database_url=url, database_ssl_mode="disable", **quick)) as process,
+    ):
+        await eventually("it is ready", lambda: is_ready(process))
+        await eventually("it reads", lambda: reads(process))
+        proxy.add(Rule(when=lambda message: message.direction == "request", action=Cut(), times=10**6))
+        proxy.cut_all()
+        await send(service, [making.register_user()])
+        await eventually("it waits", lambda: waits(process))
+        status, body = await ask(process, "/readyz")
+        alive, _ = await ask(process, "/healthz")
+        during, _ = await scrape(process)
+        proxy.heal()
+        await eventually("it is over", lambda: is_over(process))
+        after, _ = await scrape(process)
+        code, printed = await asyncio.to_thread(process.stop)
+
+    assert code == 0, printed
+    assert (status, alive) == (503, 200)
+    parts = json.loads(body)["parts"]
+    assert parts.pop("database").startswith("last answer: ")
+    parts.pop("relay")
+    assert parts == {"process": "ok", "event loop": "ok", "group": "ok"}
+    assert during["squad_troubles", "transient"] == 1
+    assert ("squad_outbox_oldest_age_seconds", "0") not in during, "what cannot be seen is not shown"
+    assert after["squad_troubles", "transient"] == 0
+    assert after["squad_troubles_total", "transient"] == 1, "one for the state, however often it was tried"
+    assert after["squad_ready", "database"] == 1
+    assert printed.count("transient failure, the same records again") == printed.count("going on after") == 1
 
 
 async def _is(count, query: str, wanted: int) -> bool:
