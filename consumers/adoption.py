@@ -20,6 +20,7 @@ from consumers.failing import Failing, still_failing
 from consumers.records import Partition
 from db.database import Database
 from db.errors import Failure, classify
+from db.telling import Spell
 from db.waiting import jittered_seconds, wait_for
 
 logger = logging.getLogger("squad.source")
@@ -75,7 +76,7 @@ class Adoption:
         Raises:
             NoCheckpointError: the group has none, and `first_start` is `refuse`.
         """
-        waits = jittered_seconds()
+        waits, spell = jittered_seconds(), Spell(logger, "checkpoints cannot be loaded")
         while True:
             await wait_for(self._assignment.changed, self._recheck_seconds)
             self._assignment.changed.clear()
@@ -83,11 +84,12 @@ class Adoption:
                 await self.resume_once()
                 await self.adopt_once()
                 waits, self.failing = jittered_seconds(), None
+                spell.end()
             except Exception as error:
                 if not isinstance(error, KafkaError) and classify(error) is not Failure.TRANSIENT:
                     raise
                 self.failing = still_failing(self.failing, error) if isinstance(error, KafkaError) else None
-                logger.warning("cannot load checkpoints, trying again: %s", error)
+                spell.meet(error)
                 self._assignment.changed.set()
                 await asyncio.sleep(next(waits))
 

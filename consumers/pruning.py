@@ -12,6 +12,7 @@ from consumers import inbox_floor
 from consumers.inbox_floor import NO_FLOOR, Rule, Standing
 from db.database import Database
 from db.errors import Failure, classify
+from db.telling import Spell
 from db.waiting import wait_for
 
 logger = logging.getLogger("squad.pruning")
@@ -58,13 +59,15 @@ class Pruner:
             NoFloorError: the floor's row is gone.
             SQLAlchemyError: the database says something that waiting does not cure.
         """
+        spell = Spell(logger, "pruning postponed")
         while not self._stopped.is_set():
             try:
                 await self.prune_once()
+                spell.end()
             except Exception as error:
                 if classify(error) is Failure.UNEXPECTED:
                     raise
-                logger.warning("pruning postponed error=%r", error)
+                spell.meet(error)
             await wait_for(self._stopped, self._interval_seconds)
 
     def stop(self) -> None:

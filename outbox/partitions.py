@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.database import Database
 from db.errors import Failure, classify
+from db.telling import Spell
 from db.waiting import wait_for
 from outbox.days import LOCK, first_position, partition_name
 from outbox.retention import Retention
@@ -76,13 +77,15 @@ class Partitions:
         Raises:
             SQLAlchemyError: any other database error.
         """
+        spell = Spell(logger, "partitions postponed")
         while not self._stopped.is_set():
             try:
                 await self.maintain_once()
+                spell.end()
             except (SQLAlchemyError, OSError) as error:
                 if classify(error) is not Failure.TRANSIENT:
                     raise
-                logger.warning("partitions postponed error=%r", error)
+                spell.meet(error)
             await wait_for(self._stopped, self._interval_seconds)
 
     def stop(self) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.database import Database
 from db.describing import describe
 from db.errors import Failure, classify
+from db.telling import Spell
 from db.waiting import done_before, jittered_seconds, wait_for
 from outbox.errors import InRecoveryError, LeaseLostError, MissingCursorError
 from outbox.lease import Lease
@@ -86,6 +87,7 @@ class Relay:
         self._stop_seconds = stop_seconds
         self._reader: Reader | None = None
         self.tally = tally or Tally()
+        self._spell = Spell(logger, f"relay interrupted shard={shard}")
         self._stopped = asyncio.Event()
 
     @property
@@ -251,8 +253,7 @@ class Relay:
             if not isinstance(error, InRecoveryError) and classify(error) is not Failure.TRANSIENT:
                 raise
             seconds = next(self._waits)
-            self.tally.note_interruption(describe(error))
-            logger.warning("relay interrupted retry_seconds=%.1f error=%r", seconds, error)
+            self.tally.note_interruption(describe(error), is_news=self._spell.meet(error))
             await wait_for(self._stopped, seconds)
         return True
 
@@ -276,6 +277,7 @@ class Relay:
         while not self._stopped.is_set():
             published = await self.relay_batch()
             self._waits = jittered_seconds(**self._backoff)
+            self._spell.end()
             if published or await self._wake.wait(poll_seconds):
                 poll_seconds = self._poll_least_seconds
             else:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.database import Database
 from db.errors import Failure, classify
+from db.telling import Spell
 from db.waiting import done_before, wait_for
 from outbox import shards
 from outbox.relay import Relay
@@ -85,14 +86,16 @@ class Relays:
             ExceptionGroup: of what stops a relay (outbox.relay.Relay).
             UncoveredSlotsError, MissingCursorError: nothing can be relayed here.
         """
+        spell = Spell(logger, "shards not looked at")
         async with asyncio.TaskGroup() as group:
             while not self._stopped.is_set():
                 try:
-                    await done_before(self._stopped, self._arrange(group))
+                    if await done_before(self._stopped, self._arrange(group)):
+                        spell.end()
                 except (SQLAlchemyError, OSError) as error:
                     if classify(error) is not Failure.TRANSIENT:
                         raise
-                    logger.warning("shards not looked at error=%r", error)
+                    spell.meet(error)
                 await wait_for(self._stopped, self._interval_seconds)
             for led in self._led.values():
                 led.relay.stop()

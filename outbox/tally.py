@@ -38,9 +38,9 @@ class Tally:
         self.interruptions = 0
         self.last_error: tuple[datetime, str] | None = None
 
-    def note_interruption(self, said: str) -> None:
-        """Count that the database was lost, and keep what was said of it."""
-        self.interruptions += 1
+    def note_interruption(self, said: str, *, is_news: bool) -> None:
+        """Keep what was said of the database that was lost; only what is news is counted."""
+        self.interruptions += is_news
         self.last_error = (datetime.now(UTC), said)
 
     def note_page(self, rows: int, seconds: float, settled: Settled) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.database import Database
+from db.telling import Spell
 from db.waiting import jittered_seconds, wait_for
 from outbox.connection import own_connection
 
@@ -78,7 +79,7 @@ class Notifier:
 
     async def run(self) -> None:
         """Send what is asked for until `stop`; relays that miss one find the rows by polling."""
-        waits = jittered_seconds()
+        waits, spell = jittered_seconds(), Spell(logger, "notifying interrupted")
         while not self._stopped.is_set():
             try:
                 async with own_connection(self._database) as connection:
@@ -89,9 +90,10 @@ class Notifier:
                         self._asked.clear()
                         await driver.execute(_NOTIFY)
                         waits = jittered_seconds()
+                        spell.end()
                         await wait_for(self._stopped, self._pause_seconds)
             except _FAILURES as error:
-                logger.warning("notifying interrupted error=%r", error)
+                spell.meet(error)
                 await wait_for(self._stopped, next(waits))
 
     def stop(self) -> None:
@@ -114,6 +116,7 @@ class Listener:
         self._wake = wake
         self._check_seconds = check_seconds
         self._stopped = asyncio.Event()
+        self._spell = Spell(logger, "listening interrupted")
         self.listening = asyncio.Event()
         """Set while the server knows that it listens."""
 
@@ -124,7 +127,7 @@ class Listener:
             try:
                 await self._listen()
             except _FAILURES as error:
-                logger.warning("listening interrupted error=%r", error)
+                self._spell.meet(error)
                 await wait_for(self._stopped, next(waits))
 
     def stop(self) -> None:
@@ -136,6 +139,7 @@ class Listener:
             driver: Any = (await connection.get_raw_connection()).driver_connection
             await driver.add_listener(CHANNEL, self._heard)
             self.listening.set()
+            self._spell.end()
             # Whatever was committed while nobody listened.
             self._wake.set()
             try:
