@@ -271,10 +271,10 @@ async def test_notifier_outlives_a_backend_that_ends_while_it_begins_to_speak(
 ) -> None:
     execute, tries = asyncpg.Connection.execute, iter(range(10))
 
-    async def fail_once(self: asyncpg.Connection, statement: str) -> str:
+    async def fail_once(self: asyncpg.Connection, statement: str, **options: float | None) -> str:
         if statement.startswith("NOTIFY") and next(tries) == 0:
             raise asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress")
-        return str(await execute(self, statement))
+        return str(await execute(self, statement, **options))
 
     monkeypatch.setattr(asyncpg.Connection, "execute", fail_once)
     wake = Wake()
