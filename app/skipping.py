@@ -90,11 +90,12 @@ async def _read(settings: Settings, partition: Partition, begin: int) -> tuple[l
     found: list[RawBatch] = []
     at, skipped = begin, 0
     async with open_raw_batches(client_arguments(settings), partition) as batches:
-        while (batch := await batches.read(at)) is not None and not batch.is_readable_from(at):
-            skipped += batch.next_offset - max(at, batch.first_offset)
-            if found and skipped > MAX_RECORDS:
-                break
-            found.append(batch)
+        while (batch := await batches.read(at)) is not None:
+            if not batch.is_passed_over:
+                skipped += batch.next_offset - max(at, batch.first_offset)
+                if batch.is_readable_from(at) or (found and skipped > MAX_RECORDS):
+                    break
+                found.append(batch)
             at = batch.next_offset
     return found, batch
 

@@ -54,6 +54,7 @@ class RawBatch:
         codec: how it is packed.
         read_until: behind the last of its records that can be read, from the first on.
         fault: why not the next one; `None`: all can be.
+        is_passed_over: whether no consumer sees any of them: they were taken back, or mark the end of a transaction.
     """
 
     first_offset: int
@@ -64,6 +65,7 @@ class RawBatch:
     codec: str
     read_until: int
     fault: str | None
+    is_passed_over: bool
 
     @property
     def at(self) -> datetime:
@@ -120,7 +122,7 @@ class RawBatches:
         for packed in _split(found[-1] or b""):
             batch = MemoryRecords(packed).next_batch()
             if batch.next_offset > offset:
-                return _describe(batch, len(packed))
+                return _describe(batch, len(packed), _is_passed_over(batch, found))
         return None
 
 
@@ -155,12 +157,19 @@ def _split(batches: bytes) -> Iterator[bytes]:
         begin = end
 
 
-def _describe(batch: Any, size_bytes: int) -> RawBatch:  # noqa: ANN401 - the client library is untyped
+def _is_passed_over(batch: Any, found: Sequence[Any]) -> bool:  # noqa: ANN401 - the client library is untyped
+    # The list of aborted transactions, which begin at an offset each, is the only list of the answer, if it has one.
+    aborted = next((each for each in found if isinstance(each, list)), [])
+    taken_back = any(batch.producer_id == producer and first <= batch.base_offset for producer, first in aborted)
+    return bool(batch.is_control_batch or (batch.is_transactional and taken_back))
+
+
+def _describe(batch: Any, size_bytes: int, is_passed_over: bool) -> RawBatch:  # noqa: ANN401, FBT001 - untyped
     read_until, fault, codec = batch.base_offset, None, batch.compression_type
     try:
         if not batch.validate_crc():
             fault = "its checksum is wrong"
-        elif not batch.is_control_batch:
+        elif not is_passed_over:
             for record in batch:
                 read_until = record.offset + 1
     except Exception as error:  # noqa: BLE001 - whatever the client cannot decode, it raises as it comes
@@ -174,4 +183,5 @@ def _describe(batch: Any, size_bytes: int) -> RawBatch:  # noqa: ANN401 - the cl
         codec=_CODECS[codec] if codec < len(_CODECS) else f"unknown ({codec})",
         read_until=batch.next_offset if fault is None else read_until,
         fault=fault,
+        is_passed_over=is_passed_over,
     )

@@ -8,12 +8,13 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.record.util import calc_crc32c, encode_varint
 
-from app import skipping
+from app import skipping, topic_logs
 from app.settings import Settings
 from tests.acceptance.conftest import eventually, running, send
 from tests.acceptance.test_checkpoints import checkpoints_of, is_stopped, squad
 from tests.acceptance.test_consuming import assert_one_effect_each, consuming, decided, rows
 from tests.acceptance.test_undecodable import of_partition, send_damaged
+from tests.making import new_id
 
 pytestmark = pytest.mark.real_kafka("batches as the broker keeps them")
 
@@ -141,5 +142,33 @@ async def test_batches_that_cannot_be_decoded_are_stepped_over_together_and_what
     assert source.stopped == {}
 
 
+async def test_what_no_consumer_sees_is_neither_stepped_over_nor_in_the_way(service, database):
+    await send(service, of_partition(1, 4))
+    producer = AIOKafkaProducer(bootstrap_servers=service.kafka_bootstrap_servers, transactional_id=new_id())
+    await producer.start()
+    await producer.begin_transaction()
+    await producer.send_and_wait(service.topic("commands"), b"x", key=b"x", partition=1)
+    await producer.abort_transaction()
+    await producer.stop()
+    await eventually("the transaction's end is marked", lambda: _ends_at(service, 6))
+    await send_damaged(service, 1)
+    await send(service, of_partition(1, 5))
+
+    async with consuming(service, database) as (_, source):
+        await eventually("what is before it is decided", lambda: decided(database, 4))
+        await eventually("its partition is stopped", lambda: _is_stopped(source))
+        assert (await checkpoints_of(database))[1] == 4, "a record that was taken back, and a mark, are behind it"
+        asked = await skipping.plan(service, 1)
+        assert (asked.before, asked.after, len(asked.batches)) == (4, 9, 1)
+        await skipping.skip(service, asked, reason="tests")
+        await eventually("what is behind it is decided", lambda: decided(database, 9))
+
+    assert [row[0] for row in await rows(database, LETTERS)] == [6, 7, 8]
+
+
 async def _is_stopped(source) -> bool:
     return bool(source.stopped)
+
+
+async def _ends_at(settings: Settings, offset: int) -> bool:
+    return (await topic_logs.end_offsets(settings, settings.topic("commands")))[1] == offset
