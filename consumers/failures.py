@@ -3,7 +3,7 @@
 | what went wrong | what happens |
 |---|---|
 | the batch does not begin at the checkpoint | dropped; its partitions are read again from their checkpoints |
-| a partition was taken away | dropped; the checkpoint decides |
+| a partition was taken away | the attempt under way is the last one; then dropped, and the checkpoint decides |
 | transient | the same records again, for as long as it takes |
 | a rival was faster | the same records again, once; then bisected |
 | code and schema do not fit | the same records again for a while; then the process stops |

@@ -28,6 +28,7 @@ class Member:
         topic: of the commands.
         assignment: of the consumer; outlives the client.
         adoption, polling, offsets: what works with the client.
+        finish: waits for batches under way when partitions are taken away; the group waits with it, so not for long.
         stall_seconds: after how long without getting on the client is given up.
     """
 
@@ -40,6 +41,7 @@ class Member:
         adoption: Adoption,
         polling: Polling,
         offsets: GroupOffsets,
+        finish: Callable[[], Awaitable[None]],
         stall_seconds: float,
     ) -> None:
         self.consumer = consumer
@@ -51,7 +53,8 @@ class Member:
         self._assignment = assignment
         self._adoption = adoption
         self._stall_seconds = stall_seconds
-        self._listener = _Listener(assignment)
+        self._partitions = 0
+        self._listener = _Listener(consumer, assignment, finish)
         self._watchdog = Watchdog(consumer=consumer, assignment=assignment, polling=polling, adoption=adoption)
 
     async def connect(self) -> None:
@@ -83,6 +86,7 @@ class Member:
             ]
             while True:
                 await asyncio.sleep(min(_LOOK_SECONDS, self._stall_seconds / 4))
+                self._notice_growth()
                 stall = self.look_once(readers)
                 if stall is None or stall.seconds < self._stall_seconds:
                     continue
@@ -100,6 +104,19 @@ class Member:
         self.trouble = str(stall) if is_shown else None
         return stall
 
+    def _notice_growth(self) -> None:
+        """Join again when partitions were added, where nobody else would see to it.
+
+        That is the task of the group's leader; but a static member that leads and was started again is not told that
+        it does. A member that joins again as it is disturbs nobody, and the leader brings a rebalance about.
+        """
+        coordinator, count = self.consumer._coordinator, len(self.consumer.partitions_for_topic(self._topic) or ())
+        if self._assignment.is_dealt and count > self._partitions:
+            if self._partitions and coordinator._group_instance_id is not None:
+                logger.info("%s has %d partitions now; joining again", self._topic, count)
+                coordinator.request_rejoin()
+            self._partitions = count
+
     async def close(self, *, seconds: float) -> None:
         """Leave the group and close the client, within a time; nothing that it still says is heard."""
         self._listener.is_heard = False
@@ -107,21 +124,39 @@ class Member:
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # the client library is untyped
-    """Tells the assignment at once, without waiting for anything: the client swallows what a listener raises."""
+    """Tells the assignment at once, and waits for nothing but the end of batches: the client swallows what it raises.
 
-    def __init__(self, assignment: Assignment) -> None:
+    While it waits the client goes on with its heartbeats, and the group waits for us.
+    """
+
+    def __init__(
+        self,
+        consumer: Any,  # noqa: ANN401 - the client library is untyped
+        assignment: Assignment,
+        finish: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._consumer = consumer
         self._assignment = assignment
+        self._finish = finish
+        self._member_id = ""
         self.is_heard = True
 
-    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """The old assignment is gone."""
         if self.is_heard:
             self._assignment.revoke()
+            await self._finish()
+        coordinator = self._consumer._coordinator
+        if coordinator._group_instance_id is not None and not coordinator.member_id:
+            # The group knows us no more. The client would join anew, and so take the place of whoever took ours, who
+            # would take it back, and so on. By the old id the group says whether there is such a one (KIP-345).
+            coordinator.member_id = self._member_id
 
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """A new assignment begins."""
         if not self.is_heard:
             return
+        self._member_id = self._consumer._coordinator.member_id
         partitions = [Partition(each.topic, each.partition) for each in assigned]
         self._assignment.assign(partitions)
         logger.info("assigned %s", ", ".join(map(str, sorted(partitions))) or "no partitions")

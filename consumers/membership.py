@@ -3,11 +3,41 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
+from aiokafka import errors
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
 NEVER_MILLISECONDS: Final = 2_147_483_647
 """For the client's limit between polls: a batch may wait for the database as long as it takes, and keeps its place in
 the group. Progress is watched by ourselves; zombies are fenced by the checkpoint."""
+
+
+class FencedInstanceIdError(errors.BrokerResponseError):  # type: ignore[misc] # aiokafka has no types
+    """Another has joined as the same static member (KIP-345)."""
+
+    errno = 82
+    message = "FENCED_INSTANCE_ID"
+    description = "The broker rejected this static consumer since another consumer has registered with its id."
+
+
+# aiokafka 0.14 does not know this error, and would call it unknown.
+errors.kafka_errors.setdefault(FencedInstanceIdError.errno, FencedInstanceIdError)
+
+
+class FencedMemberError(RuntimeError):
+    """Another process has joined the group as the static member that we are."""
+
+
+def raise_fenced(error: Exception) -> None:
+    """Raise if an error of the client, which wraps those that it does not expect, is that we are fenced.
+
+    Raises:
+        FencedMemberError: it is; joining again would fence the other one, which would join again.
+    """
+    if FencedInstanceIdError.__name__ in f"{type(error).__name__}{error}":
+        raise FencedMemberError(
+            "another process has joined the group as the same static member, and this one is out: give each process a"
+            " name of its own in SQUAD_CONSUMER_INSTANCE"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +50,9 @@ class Membership:
         rebalance_seconds: how long the group waits for a member to join again.
         request_seconds: how long any request may take; joining waits for the slowest member, so it must be longer than
             a rebalance by some seconds.
+        finish_seconds: how long the group is held up for batches under way whose partitions are taken away; at most
+            half of the time that the group waits for us.
+        instance: the id of a static member, whose place is kept while it restarts; none: it is a new one each time.
         metadata_max_age_seconds: how long it may go unnoticed that partitions were added.
         fetch_max_bytes, partition_fetch_max_bytes: of an answer, and of one partition in it, compressed as they travel.
     """
@@ -28,14 +61,22 @@ class Membership:
     heartbeat_seconds: float = 5
     rebalance_seconds: float = 20
     request_seconds: float = 30
+    finish_seconds: float = 2
+    instance: str | None = None
     metadata_max_age_seconds: float = 60
     fetch_max_bytes: int = 52_428_800
     partition_fetch_max_bytes: int = 1_048_576
+
+    @property
+    def budget_seconds(self) -> float:
+        """How long batches under way have to finish when partitions are taken away."""
+        return min(self.finish_seconds, self.rebalance_seconds / 2)
 
     def arguments(self, group: str) -> dict[str, Any]:
         """Give the client's arguments."""
         return {
             "group_id": group,
+            "group_instance_id": self.instance,
             "enable_auto_commit": False,
             # The checkpoints decide; a place nobody decided on is an error.
             "auto_offset_reset": "none",

@@ -18,6 +18,7 @@ from consumers.buffer import BATCHES_AHEAD
 from consumers.caught_up import Drained
 from consumers.comparison import is_undecodable
 from consumers.failing import Failing, still_failing
+from consumers.membership import raise_fenced
 from consumers.records import LOG_APPEND_TIME, Partition, Record
 from consumers.silence import Silence
 from db.waiting import wait_for
@@ -82,6 +83,7 @@ class Polling:
         try:
             found = await self._poll(partitions)
         except Exception as error:  # noqa: BLE001 - whatever the client cannot decode, it raises as it comes
+            raise_fenced(error)
             self.failing = still_failing(self.failing, error)
             await self._recover(partitions, error)
             return
@@ -107,6 +109,7 @@ class Polling:
         except (GroupAuthorizationFailedError, TopicAuthorizationFailedError):
             raise
         except KafkaError as error:
+            raise_fenced(error)
             logger.warning("joining the group failed, trying again: %s: %s", type(error).__name__, error)
 
     def _partitions_to_poll(self, lane: int) -> list[Partition]:

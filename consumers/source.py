@@ -93,6 +93,9 @@ class Source:
         self._stop_seconds = stop_seconds
         self._stall_seconds = stall_seconds
         self._assignment = Assignment(lanes=lanes, max_records=max_records, max_bytes=max_bytes)
+        self._idle = [asyncio.Event() for _ in range(lanes)]
+        for idle in self._idle:
+            idle.set()
         self._in_a_row = 0
         self._waits: Iterator[float] | None = None
         self._next: Member | None = None
@@ -151,6 +154,21 @@ class Source:
         self.rebuilds += 1
         logger.warning("the Kafka client is replaced by a new one, which reads from the checkpoints")
 
+    async def _finish(self) -> None:
+        """Wait for the batches under way, whose partitions are taken away, within a budget; no longer than that.
+
+        Whoever gets a partition before its last batch is committed reads records in vain and is fenced.
+        """
+        try:
+            async with asyncio.timeout(self._membership.budget_seconds):
+                for idle in self._idle:
+                    await idle.wait()
+        except TimeoutError:
+            logger.warning(
+                "batches under way took longer than %g s; whoever is faster with their partitions applies them",
+                self._membership.budget_seconds,
+            )
+
     def _build_member(self) -> Member:
         consumer = AIOKafkaConsumer(**self._client, **self._membership.arguments(self._group))
         adoption = Adoption(
@@ -184,15 +202,20 @@ class Source:
             adoption=adoption,
             polling=polling,
             offsets=offsets,
+            finish=self._finish,
             stall_seconds=self._stall_seconds * 2 ** min(self._in_a_row, _DOUBLINGS),
         )
 
     # What the lanes call
 
     async def next_batch(self, lane: int) -> Batch | None:
-        """Take the next batch of a lane; `None` when there was nothing for a while."""
+        """Take the next batch of a lane, which is done with the last one; `None` when there was nothing for a while."""
+        self._idle[lane].set()
         await wait_for(self._assignment.buffers[lane].filled, self._poll_seconds)
-        return self._assignment.take_batch(lane)
+        batch = self._assignment.take_batch(lane)
+        if batch is not None:
+            self._idle[lane].clear()
+        return batch
 
     def is_current(self, batch: Batch) -> bool:
         """Tell whether the batch's partitions are still ours by the assignment it was read under."""

@@ -16,6 +16,7 @@ from consumers.adoption import NoCheckpointError
 from consumers.failures import HalfDeployedError
 from consumers.inbox import NoFloorError
 from consumers.letter_search import NoLetterError
+from consumers.membership import FencedMemberError
 from consumers.unpacking import UnpackedTooLargeError
 from db.controls import NotPausedError
 from db.errors import Failure, classify
@@ -29,7 +30,7 @@ EXIT_UNREACHABLE: Final = 3
 _TOLD: Final = (
     *(TopicError, HalfDeployedError, NoCheckpointError, NoFloorError, NoLetterError),
     *(StackError, RelayError, UnfinishedReadError, NotDecidedError, NotPausedError),
-    *(UnpackedTooLargeError, ListenError),
+    *(UnpackedTooLargeError, ListenError, FencedMemberError),
 )
 """Errors whose text says it all."""
 

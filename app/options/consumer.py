@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
 
+from app.options.values import Text
+
 
 class ConsumerOptions(BaseModel):
     """What a consumer takes, and how much at once."""
@@ -33,6 +35,20 @@ class ConsumerOptions(BaseModel):
         PositiveFloat,
         Field(description="How long the group waits for a consumer to join again when its members change."),
     ] = 20
+    rebalance_finish_seconds: Annotated[
+        PositiveFloat,
+        Field(
+            description="How long the group is held up for batches under way of a consumer whose partitions are taken"
+            " away; at most half of `SQUAD_REBALANCE_SECONDS`."
+        ),
+    ] = 2
+    consumer_instance: Annotated[
+        Text,
+        Field(
+            description="Makes the consumer a static member of its group, of this name, which no other process may"
+            " have: a restart within `SQUAD_SESSION_SECONDS` disturbs nobody."
+        ),
+    ] = None
     request_seconds: Annotated[
         PositiveFloat, Field(description="How long a consumer's request to Kafka may take, joining the group included.")
     ] = 30

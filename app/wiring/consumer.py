@@ -184,6 +184,8 @@ def build_source(settings: Settings, database: Database) -> Source:
             heartbeat_seconds=settings.heartbeat_seconds,
             rebalance_seconds=settings.rebalance_seconds,
             request_seconds=settings.request_seconds,
+            finish_seconds=settings.rebalance_finish_seconds,
+            instance=settings.consumer_instance,
             metadata_max_age_seconds=settings.metadata_max_age_seconds,
             fetch_max_bytes=settings.fetch_max_bytes,
             partition_fetch_max_bytes=settings.partition_fetch_max_bytes,

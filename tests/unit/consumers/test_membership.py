@@ -10,6 +10,7 @@ from consumers.membership import Membership
 def test_everything_that_could_lose_records_is_set_by_hand():
     assert Membership().arguments("group") == {
         "group_id": "group",
+        "group_instance_id": None,
         "enable_auto_commit": False,
         "auto_offset_reset": "none",
         "isolation_level": "read_committed",

@@ -1,0 +1,143 @@
+"""Members of the group that come and go: how often partitions move, and what becomes of batches under way."""
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+import pytest
+from aiokafka.admin import NewPartitions
+from sqlalchemy import text
+
+from app import broker, wiring
+from app.cli.faults import EXIT_FAILED, explain
+from consumers.consumer import Consumer
+from consumers.records import Partition
+from tests import making
+from tests.acceptance.conftest import eventually, send
+from tests.acceptance.test_consuming import assert_one_effect_each, decided
+
+pytestmark = pytest.mark.real_kafka("groups of several consumers")
+
+STATIC = {"metadata_max_age_seconds": 1, "session_seconds": 6}
+
+
+@asynccontextmanager
+async def consuming(settings, database, **own):
+    """Run a consumer inside the test; give it, its source, and what becomes of it."""
+    mine = settings.model_copy(update=own)
+    source = wiring.build_source(mine, database)
+    consumer = Consumer(source=source, processor=wiring.build_processor(mine, database), lanes=mine.lanes)
+    task = asyncio.create_task(consumer.run())
+    try:
+        yield consumer, source, task
+    finally:
+        consumer.stop()
+        await asyncio.wait([task])
+
+
+async def have_all(settings, *sources) -> bool:
+    """Tell whether each has partitions, and all are read."""
+    shares = [set(source.positions) for source in sources]
+    return all(shares) and sum(map(len, shares)) == settings.topic_partitions
+
+
+async def has(source, partition) -> bool:
+    return partition in source.positions
+
+
+async def add_partition(settings) -> Partition:
+    topic = settings.topic("commands")
+    async with broker.open_admin(settings) as admin:
+        await admin.create_partitions({topic: NewPartitions(total_count=settings.topic_partitions + 1)})
+    return Partition(topic, settings.topic_partitions)
+
+
+async def test_static_member_that_restarts_in_time_moves_nothing_and_new_partitions_are_seen(service, database):
+    """The first one leads the group and restarts; the other one notices nothing, until there is a partition more."""
+    first_one = {"consumer_instance": "first"} | STATIC
+    async with AsyncExitStack() as life:
+        _, first, _ = await life.enter_async_context(consuming(service, database, **first_one))
+        await eventually("it is there first", lambda: have_all(service, first))
+        async with consuming(service, database, consumer_instance="other", **STATIC) as (_, other, _):
+            await eventually("both have a share", lambda: have_all(service, first, other))
+            generation, mine = other.generation, set(first.positions)
+            await life.aclose()
+            async with consuming(service, database, **first_one) as (_, again, _):
+                await eventually("it is back", lambda: have_all(service, again, other))
+                assert (other.generation, set(again.positions)) == (generation, mine)
+                added = await add_partition(service)
+                await eventually("the new partition is read", lambda: is_read(added, again, other))
+
+
+async def is_read(partition, *sources) -> bool:
+    return any(partition in source.positions for source in sources)
+
+
+async def test_second_process_with_a_static_members_name_puts_the_first_one_out_for_good(service, database):
+    """Without that, the two would take the place from each other for ever."""
+    async with consuming(service, database, consumer_instance="it", **STATIC) as (_, first, ended):
+        await eventually("it is a member", lambda: have_all(service, first))
+        async with consuming(service, database, consumer_instance="it", **STATIC) as (_, second, _):
+            await asyncio.wait([ended], timeout=20)
+            told, code = explain(ended.exception()) or ("", 0)
+            assert (code, "SQUAD_CONSUMER_INSTANCE" in told) == (EXIT_FAILED, True)
+            await eventually("the second one is the member", lambda: have_all(service, second))
+            generation = second.generation
+            await send(service, [making.register_user() for _ in range(20)])
+            await eventually("it works", lambda: decided(database, 20))
+            await asyncio.sleep(3 * service.heartbeat_seconds)
+            assert second.generation == generation
+
+
+async def test_batches_under_way_are_finished_before_their_partitions_are_given_away(service, database):
+    """A batch waits for a lock; the group waits for the batch, and nobody reads its records in vain."""
+    async with consuming(service, database) as (consumer, first, _):
+        await eventually("it is there", lambda: have_all(service, first))
+        async with database.transaction() as session:
+            await session.execute(text("LOCK TABLE inbox IN ACCESS EXCLUSIVE MODE"))
+            await send(service, [making.register_user() for _ in range(30)])
+            await eventually("batches are under way", lambda: is_at_work(consumer))
+            async with consuming(service, database) as (other_consumer, other, _):
+                await eventually("its partitions are taken away", lambda: is_not_a_member(first))
+                await asyncio.sleep(2 * service.heartbeat_seconds)
+                assert not other.positions, "the group waits"
+                await session.rollback()
+                await eventually("both have a share", lambda: have_all(service, first, other))
+                await eventually("all are decided", lambda: decided(database, 30))
+                assert (consumer.tally.fenced, other_consumer.tally.fenced) == (0, 0)
+    await assert_one_effect_each(database, 30)
+
+
+async def is_at_work(consumer) -> bool:
+    return len(consumer.in_flight) > 0
+
+
+async def is_not_a_member(source) -> bool:
+    return not source.is_member
+
+
+async def test_members_that_come_and_go_move_partitions_once_each_time(service, database):
+    """No ping-pong: one that joins is one rebalance, one that goes another, and then there is rest."""
+    async with consuming(service, database) as (_, first, _):
+        await eventually("it is there", lambda: have_all(service, first))
+        before = first.generation
+        for _ in range(2):
+            async with consuming(service, database) as (_, other, _):
+                await eventually("both have a share", partial(have_all, service, first, other))
+            await eventually("it has all again", lambda: have_all(service, first))
+        # Each takes and deals: two generations.
+        assert first.generation - before == 2 * 2 * 2
+        async with database.transaction() as session:
+            await session.execute(text("LOCK TABLE checkpoints IN ACCESS EXCLUSIVE MODE"))
+            async with consuming(service, database) as (_, slow, _):
+                await eventually("it is dealt partitions that it cannot read yet", lambda: is_dealt(slow))
+                generations = first.generation, slow.generation
+                await asyncio.sleep(4 * service.heartbeat_seconds)
+                assert (first.generation, slow.generation) == generations
+                await session.rollback()
+                await eventually("both read", lambda: have_all(service, first, slow))
+                assert (first.generation, slow.generation) == generations
+
+
+async def is_dealt(source) -> bool:
+    return bool(source.dealt)
