@@ -1,22 +1,21 @@
 """How large a batch of records may become when it is unpacked: nothing in the client bounds it, so it is bounded here.
 
 Producers compress; nine kilobytes of zstd were made that unpack to 300 MB, and whoever fetches them is killed for it,
-begins again, and fetches them again. So the client's unpacking is put in place by ours, which ends at a limit with an
+begins again, and fetches them again. So the client's unpacking is replaced by ours, which ends at a limit with an
 error: such a batch is then one that cannot be read, which stops its partition and no other. The bound is the process's.
 """
 
 import gzip
 import io
 import mmap
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from importlib import import_module
 from types import ModuleType
 from typing import Final
 
 import cramjam
 from aiokafka.record import default_records, legacy_records
-from aiokafka.record._crecords import default_records as fast_default_records
-from aiokafka.record._crecords import legacy_records as fast_legacy_records
 
 DEFAULT_BYTES: Final = 64 * 1024 * 1024
 
@@ -26,12 +25,9 @@ _XERIAL_HEADER_BYTES: Final = 16
 _FULL: Final = "whole buffer"
 """What the library says when there is more to unpack than fits."""
 
-_MODULES: Final[tuple[ModuleType, ...]] = (
-    default_records,
-    legacy_records,
-    fast_default_records,
-    fast_legacy_records,
-)
+_COMPILED: Final = ("aiokafka.record._crecords.default_records", "aiokafka.record._crecords.legacy_records")
+"""What the client reads batches with, where it could be compiled."""
+
 _bound_bytes = DEFAULT_BYTES
 
 
@@ -47,10 +43,17 @@ def bound(max_bytes: int | None = None) -> None:
     """
     global _bound_bytes
     _bound_bytes = max_bytes or _bound_bytes
-    for module in _MODULES:
+    for module in _modules():
         for name, unpack in _UNPACKERS.items():
             if hasattr(module, name):
                 setattr(module, name, unpack)
+
+
+def _modules() -> Iterator[ModuleType]:
+    yield from (default_records, legacy_records)
+    for name in _COMPILED:
+        with suppress(ImportError):
+            yield import_module(name)
 
 
 def unpack_gzip(payload: memoryview) -> bytes:
