@@ -191,13 +191,13 @@ class Decisions:
         event_ids = [ids.event(index) for index in range(len(events))]
         for event_id, event in zip(event_ids, events, strict=True):
             self.results.append_event(incoming, envelope, event_id, event, self._next_version(event))
-        version = self._version(command)
+        version, revision = self._version(command), self.results.revision_of(incoming.identity)
         if isinstance(decided, Answer):
-            body = _tell_applied(envelope, version, event_ids, decided)
+            body = _tell_applied(envelope, version, event_ids, decided, revision)
         elif version is None:
             raise LookupError(f"{type(command).__name__} was applied to a stream without a root: {command.stream_id}")
         else:
-            body = encode_applied(envelope.source, envelope.id, envelope.type, version, event_ids)
+            body = encode_applied(envelope.source, envelope.id, envelope.type, version, event_ids, revision)
         self.results.conclude(incoming, envelope, ids, Outcome.APPLIED, body, event_ids)
 
     def _conclude_rejected(self, incoming: Incoming, envelope: Envelope, command: Command, rejection: Rejected) -> None:
@@ -236,10 +236,13 @@ class Decisions:
 
     def _conclude_otherwise(self, incoming: Incoming, envelope: Envelope, outcome: CommandOutcome) -> None:
         ids = CommandIds(envelope.source, envelope.id)
+        outcome.revision = self.results.revision_of(incoming.identity)
         self.results.conclude(incoming, envelope, ids, outcome.outcome, OUTCOME.encode(outcome), ())
 
 
-def _tell_applied(envelope: Envelope, version: int | None, event_ids: Sequence[str], answer: Answer) -> bytes:
+def _tell_applied(
+    envelope: Envelope, version: int | None, event_ids: Sequence[str], answer: Answer, revision: int
+) -> bytes:
     """Write the outcome of a command with more to say than its events; what it found may be of another stream."""
     return OUTCOME.encode(
         CommandOutcome(
@@ -247,6 +250,7 @@ def _tell_applied(envelope: Envelope, version: int | None, event_ids: Sequence[s
             id=envelope.id,
             type=envelope.type,
             outcome=Outcome.APPLIED,
+            revision=revision,
             version=version,
             event_ids=tuple(event_ids),
             refused=answer.refused,

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import CursorResult, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.rows import RowType
@@ -140,3 +140,72 @@ async def insert(session: AsyncSession, rows: Sequence[tuple[Any, ...]]) -> None
     added = await ROWS.insert(session, sorted(rows, key=lambda row: row[:2]), skip_existing=True)
     if added != len(rows):
         raise RivalError(f"{len(rows) - added} of {len(rows)} commands were decided by another consumer")
+
+
+class Provisional(NamedTuple):
+    """A command whose outcome may still be replaced.
+
+    Args:
+        revision: of the outcome that it has.
+        fingerprint: of its content as it could be read.
+        topic, partition, offset: where the record is that it was decided by.
+    """
+
+    revision: int
+    fingerprint: bytes
+    topic: str
+    partition: int
+    offset: int
+
+
+FIND_PROVISIONAL: Final = text(
+    """
+    SELECT i.source, i.command_id, i.outcome_revision, i.payload_hash, i.topic, i.partition, i.record_offset
+    FROM unnest(CAST(:sources AS text[]), CAST(:command_ids AS text[])) AS x(source, command_id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM inbox i
+        WHERE i.source = x.source AND i.command_id = x.command_id AND NOT i.outcome_final
+        LIMIT 1
+    ) AS i
+    """
+)
+
+# Whoever decided meanwhile left another revision, or a final one.
+_REPLACE: Final = text(
+    f"""
+    UPDATE inbox i
+    SET payload_hash = x.payload_hash, outcome = x.outcome, outcome_revision = x.outcome_revision,
+        outcome_final = x.outcome_final, outcome_body = x.outcome_body, event_ids = CAST(x.event_ids AS uuid[]),
+        recorded_at = now()
+    FROM unnest(CAST(:rows AS {ROWS.name}[])) AS x
+    WHERE i.source = x.source AND i.command_id = x.command_id AND NOT i.outcome_final
+      AND i.outcome_revision = x.outcome_revision - 1
+    """  # noqa: S608 - constants only
+)
+
+
+async def find_provisional(session: AsyncSession, identities: Collection[Identity]) -> dict[Identity, Provisional]:
+    """Give those of the commands whose outcomes may still be replaced: dead-lettered and parked ones."""
+    asked = {
+        "sources": [identity.source for identity in identities],
+        "command_ids": [identity.command_id for identity in identities],
+    }
+    rows = await session.execute(FIND_PROVISIONAL, asked)
+    return {Identity(row[0], row[1]): Provisional(*row[2:]) for row in rows}
+
+
+async def replace(session: AsyncSession, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Replace outcomes that are not final by their next revisions.
+
+    Args:
+        session: in the transaction that decided.
+        rows: values in the order of the columns above.
+
+    Raises:
+        RivalError: somebody else replaced one of them meanwhile.
+    """
+    if not rows:
+        return
+    result = await session.execute(_REPLACE, {"rows": sorted(rows, key=lambda row: row[:2])})
+    if not isinstance(result, CursorResult) or result.rowcount != len(rows):
+        raise RivalError("an outcome was replaced by somebody else")

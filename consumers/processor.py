@@ -143,7 +143,7 @@ class Processor:
             sweep = decisions.decide(each)
             if sweep is not None:
                 stopwatch.done("decide and encode")
-                await _end_segment(session, decisions, each, sweep)
+                await end_segment(session, decisions, each, sweep)
                 stopwatch.done("sweep")
         stopwatch.done("decide and encode")
         return decisions
@@ -162,7 +162,7 @@ class Processor:
         stopwatch.done("advance")
 
 
-async def _end_segment(session: AsyncSession, decisions: Decisions, asking: Incoming, sweep: Sweep) -> None:
+async def end_segment(session: AsyncSession, decisions: Decisions, asking: Incoming, sweep: Sweep) -> None:
     """Carry out a sweep between two runs of commands that are decided in memory.
 
     It has to see what was decided before it, and what is decided after it has to see what it changed. Roots stay locked

@@ -67,15 +67,21 @@ class Results:
     Args:
         topics: where messages go.
         known: commands decided before this batch.
+        revisions: which revision the outcome will be, of commands that have one to be replaced; the others': the first.
     """
 
     topics: Topics
     known: Mapping[Identity, Known]
+    revisions: Mapping[Identity, int] = field(default_factory=dict)
     outbox: Outbox = field(default_factory=Outbox)
     inbox: list[tuple[Any, ...]] = field(default_factory=list)
     letters: list[Refused] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     _answers: dict[Identity, Answer] = field(default_factory=dict)
+
+    def revision_of(self, identity: Identity | None) -> int:
+        """Give which revision a command's outcome will be, from 1."""
+        return self.revisions.get(identity, 1) if self.revisions and identity is not None else 1
 
     def find_answer(self, identity: Identity) -> Answer | None:
         """Give what a command was answered with, before this batch or in it."""
@@ -137,9 +143,20 @@ class Results:
         outcome: Outcome,
         body: bytes,
         event_ids: Sequence[str],
+        *,
+        final: bool | None = None,
     ) -> None:
-        """Remember what became of a command, and answer it."""
+        """Remember what became of a command, and answer it.
+
+        Args:
+            incoming, envelope: the command.
+            ids: its own.
+            outcome, body: what became of it, and the same as it is told.
+            event_ids: of its events.
+            final: whether it is settled for ever; absent: as its kind of outcome is.
+        """
         record, now = incoming.record, incoming.now.microseconds
+        revision = self.revision_of(incoming.identity)
         key = _key_text(record.key)
         self.inbox.append(
             (
@@ -150,8 +167,8 @@ class Results:
                 envelope.correlation_id,
                 incoming.fingerprint,
                 outcome,
-                1,
-                outcome not in PROVISIONAL,
+                revision,
+                outcome not in PROVISIONAL if final is None else final,
                 body,
                 "{" + ",".join(event_ids) + "}",
                 record.topic,
@@ -163,7 +180,7 @@ class Results:
                 envelope.reply_to,
             )
         )
-        row = self._outcome_row(key, envelope.correlation_id, envelope.id, ids.outcome(1), body, now, None)
+        row = self._outcome_row(key, envelope.correlation_id, envelope.id, ids.outcome(revision), body, now, None)
         answer = Answer(incoming.fingerprint, row, envelope.reply_to)
         if incoming.identity is not None:
             self._answers[incoming.identity] = answer

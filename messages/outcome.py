@@ -63,11 +63,13 @@ class CommandOutcome:
 
 _APPLIED: Final = (
     b'{"source":%b,"id":%b,"type":%b,"outcome":"applied","code":null,"detail":null,"errors":{},"retryable":false,'
-    b'"final":true,"revision":1,"version":%d,"event_ids":%b,"refused":{},"found":{}}'
+    b'"final":true,"revision":%d,"version":%d,"event_ids":%b,"refused":{},"found":{}}'
 )
 
 
-def encode_applied(source: str, command_id: str, type_name: str, version: int, event_ids: Sequence[Id]) -> bytes:
+def encode_applied(
+    source: str, command_id: str, type_name: str, version: int, event_ids: Sequence[Id], revision: int = 1
+) -> bytes:
     """Write the body of the outcome that nearly every command has, as `registry.OUTCOME.encode` writes it.
 
     Filling in a form costs a third of making the object and encoding it; a test holds both against each other.
@@ -76,5 +78,13 @@ def encode_applied(source: str, command_id: str, type_name: str, version: int, e
         source, command_id, type_name: the command's own attributes.
         version: of its stream after it.
         event_ids: of the events it caused, in order.
+        revision: of the outcome; higher after a redrive.
     """
-    return _APPLIED % (to_json(source), to_json(command_id), to_json(type_name), version, to_json(event_ids))
+    return _APPLIED % (
+        to_json(source),
+        to_json(command_id),
+        to_json(type_name),
+        revision,
+        version,
+        to_json(event_ids),
+    )

@@ -27,6 +27,10 @@ def register_user(user_id: str | None = None, email: str | None = None, name: st
     return commands.RegisterUser(user_id=user_id, email=email or f"{user_id}@example.org", name=name)
 
 
+def rename_user(user_id: str, name: str) -> commands.RenameUser:
+    return commands.RenameUser(user_id=user_id, name=name)
+
+
 def create_squad(
     user_id: str, squad_id: str | None = None, name: str = "Squad", roles: tuple[str, ...] = ("developer",)
 ) -> commands.CreateSquad:
