@@ -190,6 +190,21 @@ _COUNT: Final = text(
     """  # noqa: S608 - constants only
 )
 
+_STANDING: Final = text(
+    f"""
+    SELECT count(*) AS letters,
+           count(*) FILTER (WHERE d.reason = 'too-old') AS too_old,
+           count(*) FILTER (WHERE d.replay_count >= :max_replays) AS in_vain_too_often,
+           COALESCE(sum(p.records), 0) AS parked
+    FROM dead_letters d
+    LEFT JOIN LATERAL (
+        SELECT count(*) AS records FROM parked_streams s JOIN parked p ON p.stream = s.stream
+        WHERE s.dead_letter_id = d.id
+    ) AS p ON true
+    WHERE d.state = ANY(CAST(:states AS text[])) {_CHOSEN}
+    """  # noqa: S608 - constants only
+)
+
 _GROUPS: Final = text(
     rf"""
     SELECT d.reason, d.type, n.detail, count(*) AS count, min(d.first_at) AS first_at, max(d.first_at) AS last_at,
@@ -244,6 +259,21 @@ def _letter(row: Any) -> Letter:  # noqa: ANN401 - a row of `FETCH`
 async def count_by_state(session: AsyncSession, chosen: Filter) -> dict[str, int]:
     """Count dead letters by their state."""
     return {row[0]: row[1] for row in await session.execute(_COUNT, chosen.parameters())}
+
+
+async def fetch_standing(session: AsyncSession, chosen: Filter, *, max_replays: int) -> dict[str, int]:
+    """Count dead letters as a redrive of them sees them, and what waits behind them.
+
+    Args:
+        session: any.
+        chosen: which.
+        max_replays: how often one may have been redriven in vain.
+
+    Returns:
+        How many `letters`; of these, `too_old` and `in_vain_too_often`; rows `parked` behind them.
+    """
+    row = (await session.execute(_STANDING, chosen.parameters() | {"max_replays": max_replays})).one()
+    return {name: int(value) for name, value in row._mapping.items()}
 
 
 async def fetch_groups(session: AsyncSession, chosen: Filter, *, limit: int = 100) -> list[Group]:

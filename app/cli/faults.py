@@ -15,6 +15,7 @@ from checker.topics import UnfinishedReadError
 from consumers.adoption import NoCheckpointError
 from consumers.failures import HalfDeployedError
 from consumers.inbox import NoFloorError
+from consumers.letter_locks import LetterError
 from consumers.letter_search import NoLetterError
 from consumers.membership import FencedMemberError
 from consumers.unpacking import UnpackedTooLargeError
@@ -28,7 +29,7 @@ EXIT_USAGE: Final = 2
 EXIT_UNREACHABLE: Final = 3
 
 _TOLD: Final = (
-    *(TopicError, HalfDeployedError, NoCheckpointError, NoFloorError, NoLetterError),
+    *(TopicError, HalfDeployedError, NoCheckpointError, NoFloorError, LetterError, NoLetterError),
     *(StackError, RelayError, UnfinishedReadError, NotDecidedError, NotPausedError),
     *(UnpackedTooLargeError, ListenError, FencedMemberError),
 )

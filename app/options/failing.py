@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, get_args
 
-from pydantic import BaseModel, Field, PositiveInt, field_validator
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, field_validator
 from pydantic_settings import NoDecode
 
 from app.options.contract import split
@@ -39,6 +39,14 @@ class FailingOptions(BaseModel):
             " stops."
         ),
     ] = 100_000
+
+    redrive_max_replays: Annotated[
+        PositiveInt,
+        Field(description="How often a dead letter may be redriven in vain; then only `--force` tries it again."),
+    ] = 3
+    redrive_patience_seconds: Annotated[
+        PositiveFloat, Field(description="How long a redrive meets transient failures by trying again before it ends.")
+    ] = 60
 
     @field_validator("failure_policies", mode="before")
     @classmethod

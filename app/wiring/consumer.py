@@ -18,6 +18,8 @@ from consumers.parking import ParkingLimits
 from consumers.permissions import Permissions
 from consumers.processor import Processor
 from consumers.pruning import Pruner
+from consumers.redrive import Redriver
+from consumers.redrive_step import Step
 from consumers.results import Topics
 from consumers.source import Source
 from db.controls import Pauses
@@ -140,6 +142,20 @@ def build_processor(settings: Settings, database: Database) -> Processor:
         topics=build_topics(settings),
         decoder=build_decoder(settings),
         parking=ParkingLimits(of_stream=settings.parked_stream_max_commands, in_all=settings.parked_max_commands),
+    )
+
+
+def build_redriver(settings: Settings, database: Database) -> Redriver:
+    """Build what redrives dead letters; it takes two connections."""
+    return Redriver(
+        database=database,
+        step=Step(decoder=build_decoder(settings), topics=build_topics(settings), max_bytes=settings.batch_max_bytes),
+        max_records=settings.batch_max_commands,
+        attempts=settings.failure_attempts,
+        policies=build_policies(settings),
+        patience_seconds=settings.redrive_patience_seconds,
+        backoff_seconds=settings.backoff_first_seconds,
+        backoff_most_seconds=settings.backoff_most_seconds,
     )
 
 

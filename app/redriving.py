@@ -1,0 +1,182 @@
+"""Redriving and discarding dead letters, one or many, as an operator asks for it."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, Final
+
+from app import wiring
+from app.settings import Settings
+from consumers import letter_search
+from consumers.letter_locks import Act, LetterError, SettledError, TakenError, UnfitError, WaitsError
+from consumers.letter_search import Filter, LetterState, NoLetterError
+from consumers.redrive import Ending, Redriver
+from consumers.redrive_step import Order
+from db import audit
+from db.database import Database
+
+PAGE: Final = 100
+"""Dead letters that are looked for at once."""
+
+CONNECTIONS: Final = 2
+"""One works, one keeps other operators away."""
+
+NO_LIMIT: Final = 2**31 - 1
+
+EVERY_STATE: Final = tuple(LetterState)
+
+_LEFT_ALONE: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (TakenError, "taken"),
+    (UnfitError, "unfit"),
+    (WaitsError, "waits"),
+    (SettledError, "settled"),
+    (NoLetterError, "gone"),
+)
+"""Why nothing was done, by error, in a word."""
+
+
+def build_order(settings: Settings, act: Act, *, reason: str, force: bool) -> Order:
+    """Say what is wanted of dead letters.
+
+    Args:
+        settings: how often one may be redriven in vain.
+        act: which.
+        reason: for the audit.
+        force: whatever the settings say.
+    """
+    return Order(act=act, reason=reason, max_replays=NO_LIMIT if force else settings.redrive_max_replays)
+
+
+async def plan(settings: Settings, chosen: Filter, order: Order) -> dict[str, Any]:
+    """Say what would be done, and do nothing."""
+    async with wiring.open_database(settings, pool_size=1) as database, database.transaction() as session:
+        standing = await letter_search.fetch_standing(session, chosen, max_replays=order.max_replays)
+    return {"act": str(order.act), "executed": False} | standing
+
+
+async def settle_one(
+    settings: Settings, letter_id: str, order: Order, *, on_step: Callable[[Ending], None] = lambda _: None
+) -> dict[str, Any]:
+    """Redrive or discard one dead letter.
+
+    Args:
+        settings: where it is.
+        letter_id: its id.
+        order: what is wanted.
+        on_step: told how far it is, after each transaction.
+
+    Raises:
+        LetterError: it may not be done, or not now.
+        NoLetterError: there is none of this id.
+    """
+    async with _open(settings) as (_, redriver):
+        return describe(await redriver.settle(letter_id, order, on_step))
+
+
+async def settle_all(
+    settings: Settings, chosen: Filter, order: Order, *, told: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """Redrive or discard all dead letters that are chosen, the oldest first.
+
+    Those whose stream waits behind another one are tried again as long as that helps. What a kill leaves undone is done
+    by doing the same again.
+
+    Args:
+        settings: where they are.
+        chosen: which.
+        order: what is wanted.
+        told: gets what became of each, as it is done.
+
+    Returns:
+        How many ended how, and the counts by state before and after.
+    """
+    async with _open(settings) as (database, redriver):
+        before = await _note(database, chosen, order, "dead-letters {}")
+        endings: Counter[str] = Counter()
+        waiting = [each async for each in _settle_page_by_page(database, redriver, chosen, order, told, endings)]
+        went_on = True
+        while waiting and went_on:
+            results = [(letter_id, await _settle(redriver, letter_id, order)) for letter_id in waiting]
+            for _, result in results:
+                if result["became"] != "waits":
+                    endings[result["became"]] += 1
+                    told(result)
+            still = [letter_id for letter_id, result in results if result["became"] == "waits"]
+            waiting, went_on = still, len(still) < len(waiting)
+        if waiting:
+            endings["waits"] = len(waiting)
+            for letter_id in waiting:
+                told({"id": letter_id, "became": "waits"})
+        after = await _note(database, chosen, order, "dead-letters {}, ended", endings)
+    return {"act": str(order.act), "executed": True, "became": dict(endings), "before": before, "after": after}
+
+
+def describe(ending: Ending) -> dict[str, Any]:
+    """Give what became of a dead letter."""
+    return {
+        "id": ending.letter_id,
+        "became": str(ending.state) if ending.failed is None else "failed",
+        "decided": ending.decided,
+        "parked": ending.left,
+        "became_dead_letters": ending.became_letters,
+        "detail": ending.failed,
+    }
+
+
+async def _settle_page_by_page(
+    database: Database,
+    redriver: Redriver,
+    chosen: Filter,
+    order: Order,
+    told: Callable[[dict[str, Any]], None],
+    endings: Counter[str],
+) -> AsyncIterator[str]:
+    """Settle all that can be, and give those that wait behind another one."""
+    last: str | None = None
+    while True:
+        async with database.transaction() as session:
+            page = await letter_search.fetch_page(session, chosen, after=last, limit=PAGE)
+        for letter in page:
+            result = await _settle(redriver, letter.id, order)
+            if result["became"] == "waits":
+                yield letter.id
+                continue
+            endings[result["became"]] += 1
+            told(result)
+        if len(page) < PAGE:
+            return
+        last = page[-1].id
+
+
+async def _settle(redriver: Redriver, letter_id: str, order: Order) -> dict[str, Any]:
+    try:
+        return describe(await redriver.settle(letter_id, order))
+    except (LetterError, NoLetterError) as error:
+        [became] = [word for kind, word in _LEFT_ALONE if isinstance(error, kind)]
+        return {"id": letter_id, "became": became, "detail": str(error)}
+
+
+async def _note(
+    database: Database, chosen: Filter, order: Order, action: str, endings: Counter[str] | None = None
+) -> dict[str, int]:
+    """Note that the act begins or, with what became of the letters, that it has ended; give the counts by state."""
+    # What was redriven is in another state by now.
+    everywhere = replace(chosen, states=EVERY_STATE)
+    async with database.transaction() as session:
+        counts = await letter_search.count_by_state(session, everywhere)
+        await audit.record(
+            session,
+            action=action.format(order.act),
+            target="dead_letters",
+            reason=order.reason,
+            before={"letters": counts, "chosen": chosen.describe()} if endings is None else None,
+            after=None if endings is None else {"letters": counts, "became": dict(endings)},
+        )
+    return counts
+
+
+@asynccontextmanager
+async def _open(settings: Settings) -> AsyncIterator[tuple[Database, Redriver]]:
+    async with wiring.open_database(settings, pool_size=CONNECTIONS) as database:
+        yield database, wiring.build_redriver(settings, database)
