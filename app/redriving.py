@@ -45,7 +45,7 @@ def build_order(settings: Settings, act: Act, *, reason: str, force: bool) -> Or
         reason: for the audit.
         force: whatever the settings say.
     """
-    return Order(act=act, reason=reason, max_replays=NO_LIMIT if force else settings.redrive_max_replays)
+    return Order(act=act, reason=reason, max_replays=NO_LIMIT if force else settings.redrive_max_attempts)
 
 
 async def plan(settings: Settings, chosen: Filter, order: Order) -> dict[str, Any]:

@@ -103,6 +103,8 @@ def check_concluded(case: Case) -> Iterator[Fault]:
     This is where parked commands will be let through, once commands are parked behind a dead letter of their stream.
     """
     for row in case.tables.inbox:
+        if row.final and row.outcome == Outcome.DEAD_LETTERED and row.revision > 1:
+            continue  # discarded by an operator
         if row.final != (row.outcome not in PROVISIONAL):
             final = "final" if row.final else "not final"
             yield Fault(Invariant.CONCLUDED, f"{row.identity}: {row.outcome}, and {final}")

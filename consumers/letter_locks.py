@@ -37,7 +37,7 @@ _NOTE_FAILURE: Final = text(
     """
     UPDATE dead_letters
     SET state = 'open', replay_count = replay_count + 1, attempts = attempts + :attempts, last_at = now(),
-        reason = :reason, detail = :detail
+        detail = :detail
     WHERE id = CAST(:id AS uuid)
     """
 )
@@ -110,6 +110,8 @@ class LockedLetter:
             raise UnfitError(f"dead letter {self.id} is decided already: redrive it, for what still waits behind it")
         if self.state is not LetterState.OPEN or act is Act.DISCARD:
             return
+        if self.reason == Reason.UNFETCHABLE:
+            raise UnfitError(f"dead letter {self.id} has no record: it could not be read from Kafka; discard it")
         if self.reason == Reason.TOO_OLD:
             raise UnfitError(
                 f"dead letter {self.id} is too old: whether its command was decided is not known any more; discard it"
@@ -151,16 +153,16 @@ async def mark(session: AsyncSession, letter_id: str, state: LetterState) -> Non
     await session.execute(_MARK, {"id": letter_id, "state": str(state)})
 
 
-async def note_failure(session: AsyncSession, letter_id: str, *, reason: Reason, detail: str, attempts: int) -> None:
-    """Say that a locked dead letter was redriven in vain.
+async def note_failure(session: AsyncSession, letter_id: str, *, detail: str, attempts: int) -> None:
+    """Say that a locked dead letter was redriven in vain. Its reason stays: it is published with that one.
 
     Args:
         session: in its transaction.
         letter_id: whose row is locked.
-        reason, detail: what is wrong with it now.
+        detail: what is wrong with it now.
         attempts: how often its record was tried.
     """
-    noted = {"id": letter_id, "reason": str(reason), "detail": storable(detail), "attempts": attempts}
+    noted = {"id": letter_id, "detail": storable(detail), "attempts": attempts}
     await session.execute(_NOTE_FAILURE, noted)
 
 

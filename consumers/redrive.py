@@ -166,9 +166,8 @@ class Redriver:
         ending.failed = refused.detail
         async with self._database.transaction() as session:
             letter = await letter_locks.lock(session, ending.letter_id)
-            await letter_locks.note_failure(
-                session, letter.id, reason=refused.reason, detail=refused.detail, attempts=attempts
-            )
+            detail = refused.detail if refused.reason == letter.reason else f"{refused.reason}: {refused.detail}"
+            await letter_locks.note_failure(session, letter.id, detail=detail, attempts=attempts)
             await audit.record(
                 session,
                 action=f"dead-letters {order.act}",

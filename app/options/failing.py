@@ -40,7 +40,7 @@ class FailingOptions(BaseModel):
         ),
     ] = 100_000
 
-    redrive_max_replays: Annotated[
+    redrive_max_attempts: Annotated[
         PositiveInt,
         Field(description="How often a dead letter may be redriven in vain; then only `--force` tries it again."),
     ] = 3

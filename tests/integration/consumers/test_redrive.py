@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
+from checker.judge import Result
 from consumers.culprits import Policy
 from consumers.letter_locks import Act, SettledError, TakenError, UnfitError, WaitsError, claimed
 from consumers.letter_search import LetterState
@@ -17,8 +18,10 @@ from consumers.redrive_step import Attempt, Order, Step
 from tests import making
 from tests.applying import TOPICS, Bench
 from tests.integration.consumers.test_parking import APPLIED, DEAD, PARKED, Settling, project
+from tests.judging import judge_run
 from tests.making import FakeRecord, new_id, record
 from tests.poison import POISON, poison
+from tests.relaying import RecordingPublisher, leading_relay
 
 REDRIVE = Order(act=Act.REDRIVE, reason="mended", max_replays=3)
 DISCARD = Order(act=Act.DISCARD, reason="given up", max_replays=3)
@@ -33,7 +36,15 @@ def poisonous(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 class Redriving(Settling):
-    """A bench whose dead letters are redriven."""
+    """A bench whose dead letters are redriven; it keeps what it was given."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench)
+        self.applied: list[FakeRecord] = []
+
+    async def settle(self, *records: FakeRecord, partition: int = 0) -> None:
+        self.applied += records
+        await super().settle(*records, partition=partition)
 
     def redriver(self, **options: Any) -> Redriver:
         step = Step(decoder=self.bench.processor._decoder, topics=TOPICS)
@@ -483,6 +494,32 @@ async def test_redrive_beside_consumers_of_the_same_stream_lets_nothing_overtake
     assert await redriving.told(f"c{last - 1}") == [("applied", 1, True)]
     assert await redriving.nothing_waits()
     assert not redriving.readers.stopped
+
+
+async def test_checker_finds_nothing_wrong_with_what_was_parked_redriven_and_discarded(redriving, poisonous, database):
+    user, squad = await two_queues(redriving)
+    await redriving.settle(
+        project(redriving.mine, "5", name=POISON),
+        project(redriving.mine, "6", name="Other"),
+        project(redriving.mine, "7"),
+    )
+    poisonous.undo()
+    await redriving.redrive("0")
+    await redriving.redrive("1", DISCARD)
+    poison(poisonous, name="Other")
+    await redriving.redrive("5")
+    poisonous.undo()
+    await redriving.redrive("6", max_records=1)
+
+    publisher = RecordingPublisher()
+    async with leading_relay(database, publisher) as relay:
+        await relay.pass_once()
+    verdict = await judge_run(database, redriving.applied, publisher.records)
+
+    assert verdict.result is Result.PASS, verdict.tell()
+    assert await redriving.events(user) == ["0", "3"]
+    assert await redriving.events(squad) == []
+    assert (await redriving.events(redriving.mine))[1:] == ["5", "6", "7"]
 
 
 async def test_outcomes_say_what_the_tables_say(redriving, poisonous):

@@ -1,0 +1,65 @@
+"""A command that fails, what waits behind it, the mend and the redrive, through Kafka and the command line."""
+
+import asyncio
+import json
+from typing import Any
+
+from typer.testing import CliRunner
+
+from app import topic_logs
+from app.cli.main import app
+from tests import making
+from tests.acceptance.conftest import environment, eventually, running, send
+from tests.acceptance.test_consuming import consuming, decided
+from tests.making import new_id
+from tests.poison import POISON, poison
+
+
+async def test_failed_command_and_those_behind_it_are_redriven_in_order(service, database, monkeypatch):
+    user, squad, other = new_id(), new_id(), new_id()
+    for name, value in environment(service.model_copy(update={"failure_attempts": 2})).items():
+        monkeypatch.setenv(name, value)
+
+    async def squad_verb(*arguments: str) -> list[dict[str, Any]]:
+        result = await asyncio.to_thread(CliRunner().invoke, app, [*arguments, "--json"])
+        assert result.exit_code == 0, result.output
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    with running(service, "relay", "run"):
+        async with consuming(service, database):
+            await send(service, [making.register_user(user), making.create_squad(user, other)])
+            await eventually("there is a user", lambda: decided(database, 2))
+            with monkeypatch.context() as patch:
+                poison(patch)
+                poisoned = making.create_squad(user, squad, name=POISON)
+                behind = [making.create_project(squad) for _ in range(3)]
+                ids = await send(service, [poisoned, *behind, making.create_project(other)])
+                await eventually("all are decided or wait", lambda: decided(database, 7))
+            [group] = await squad_verb("dead-letters", "groups")
+            assert (group["count"], group["reason"], group["type"]) == (1, "unexpected", "squad.create.v1")
+            [parked] = await squad_verb("parked", "list")
+            assert (parked["stream"], parked["records"], parked["behind"]) == (squad, 3, group["example"])
+
+            [result] = await squad_verb("dead-letters", "redrive", group["example"], "--reason", "mended")
+            assert (result["became"], result["decided"]) == ("redriven", 4)
+            more = await send(service, [making.create_project(squad)])
+            await eventually("it goes on", lambda: decided(database, 8))
+
+        async def causes() -> list[str]:
+            events = topic_logs.tail(service, service.topic("events"), from_beginning=True, to_end=True)
+            found = [dict(each.headers) async for each in events if each.key == squad.encode()]
+            assert [int(each["ce_sequence"] or b"") for each in found] == list(range(1, len(found) + 1))
+            return [(each["ce_causationid"] or b"").decode() for each in found]
+
+        async def are_published() -> bool:
+            return len(await causes()) == 5
+
+        await eventually("the events are published", are_published)
+        assert await causes() == [*ids[:4], *more]
+        told: dict[str, list[tuple[str, int, bool]]] = {}
+        async for each in topic_logs.tail(service, service.topic("outcomes"), from_beginning=True, to_end=True):
+            body = json.loads(each.value or b"")
+            told.setdefault(body["id"], []).append((body["outcome"], body["revision"], body["final"]))
+    assert told[ids[0]] == [("dead-lettered", 1, False), ("applied", 2, True)]
+    assert [told[each] for each in ids[1:4]] == [[("parked", 1, False), ("applied", 2, True)]] * 3
+    assert told[ids[4]] == told[more[0]] == [("applied", 1, True)]
