@@ -121,6 +121,7 @@ class Settler:
             if await wait_for(self._stopping, next(waits)):
                 break
             attempts += 1
+            self.tally.retries[Failure.UNEXPECTED] += 1
             error = await self._apply_patiently(batch)
         return frozenset()
 
@@ -177,6 +178,7 @@ class Settler:
                 if failure is Failure.CLASH:
                     clashes += 1
                     if clashes == 1:
+                        self.tally.retries[failure] += 1
                         continue
                 if failure in {Failure.CLASH, Failure.UNEXPECTED}:
                     return error

@@ -24,7 +24,7 @@ class Tally:
 
     Attributes:
         troubles: how often a batch began to fail in a way that is waited out; not how often it was tried meanwhile.
-        retries: how often it was tried.
+        retries: how often a batch was tried again; a record that fails alone counts as unexpected.
         waiting: batches that are waited for at this moment.
         fenced: batches dropped because they did not begin at the checkpoint.
         rivals: batches decided again because another consumer was faster.

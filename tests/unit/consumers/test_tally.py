@@ -50,8 +50,14 @@ def batch(size: int = 1) -> Batch:
     return Batch(records, {BEGIN: 0}, 1)
 
 
-def settler(scripted: Scripted) -> Settler:
-    scripted.settler = Settler(processor=scripted, source=Reading(), backoff_seconds=0.001, backoff_most_seconds=0.002)
+def settler(scripted: Scripted, attempts: int = 3) -> Settler:
+    scripted.settler = Settler(
+        processor=scripted,
+        source=Reading(),
+        attempts=attempts,
+        backoff_seconds=0.001,
+        backoff_most_seconds=0.002,
+    )
     return scripted.settler
 
 
@@ -85,6 +91,41 @@ async def test_nobody_waits_for_a_batch_that_ends_otherwise():
 
     assert made.tally.fenced == 1
     assert +made.tally.waiting == Counter()
+
+
+class ClashError(Exception):
+    """As a driver says it."""
+
+    sqlstate = "23505"
+
+
+class Poisoned(Scripted):
+    """Fails with every batch that has the record of one offset, until that is to become a dead letter."""
+
+    async def apply(self, batch: Batch, culprit: Culprit | None = None) -> Counter[str]:
+        if culprit is None and any(record.offset == 2 for record in batch.records):
+            raise ZeroDivisionError
+        return Counter()
+
+
+async def test_way_to_a_culprit_is_counted():
+    scripted = Poisoned()
+    made = settler(scripted, attempts=4)
+
+    await made.settle(batch(4))
+
+    assert made.tally.bisections == 2
+    assert made.tally.culprits == 1
+    assert made.tally.retries == {Failure.UNEXPECTED: 3}, "the first of four attempts is none again"
+    assert not made.tally.troubles, "nothing is waited for"
+
+
+async def test_clash_is_tried_again_once():
+    made = settler(Scripted(ClashError()))
+
+    await made.settle(batch())
+
+    assert made.tally.retries == {Failure.CLASH: 1}
 
 
 async def test_rivals_are_counted():
