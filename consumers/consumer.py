@@ -29,6 +29,7 @@ class Consumer:
         deploy_seconds: how long a half-done deploy is waited for.
         backoff_seconds, backoff_most_seconds: of the attempts after transient failures, and of a culprit's.
         attempts: how often a record that fails is tried alone.
+        halving_attempts: how often a batch may in a row fail as its own records may make it fail.
         policies: what is done with culprits, by their types.
     """
 
@@ -43,6 +44,7 @@ class Consumer:
         backoff_seconds: float = 0.1,
         backoff_most_seconds: float = 30,
         attempts: int = 3,
+        halving_attempts: int = 3,
         policies: Mapping[str, Policy] | None = None,
     ) -> None:
         self._source = source
@@ -58,6 +60,8 @@ class Consumer:
             backoff_seconds=backoff_seconds,
             backoff_most_seconds=backoff_most_seconds,
             attempts=attempts,
+            probe=processor.probe,
+            halving_attempts=halving_attempts,
             policies=policies,
         )
         self.counts: Counter[str] = Counter()

@@ -5,6 +5,7 @@
 | the batch does not begin at the checkpoint | dropped; its partitions are read again from their checkpoints |
 | a partition was taken away | the attempt under way is the last one; then dropped, and the checkpoint decides |
 | transient | the same records again, for as long as it takes |
+| a statement timeout, out of memory, a crash, some times in a row while the database answers a probe | bisected |
 | a rival was faster | the same records again, once; then bisected |
 | code and schema do not fit | the same records again for a while; then the process stops |
 | it may not be applied as things are (`HaltError`) | bisected; its partition is stopped in front of it |
@@ -14,7 +15,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from time import monotonic
 from typing import Protocol
 
@@ -25,7 +26,7 @@ from consumers.inbox import RivalError
 from consumers.records import Batch, Partition, partition_of
 from consumers.tally import Tally, Trouble
 from db.describing import describe, origin, trace
-from db.errors import Failure, classify
+from db.errors import Failure, classify, may_be_of_records
 from db.waiting import jittered_seconds, wait_for
 
 logger = logging.getLogger("squad.consumer")
@@ -60,6 +61,9 @@ class Settler:
         deploy_seconds: how long a missing table, column or partition is waited for.
         backoff_seconds, backoff_most_seconds: of the attempts after transient failures, and of a culprit's.
         attempts: how often a record that fails is tried alone.
+        probe: raises when the database is away; none: it always answers.
+        halving_attempts: how often a batch may in a row fail as its own records may make it fail, while the database
+            answers.
         policies: what is done with culprits, by their types; the others' later commands are parked.
     """
 
@@ -74,6 +78,8 @@ class Settler:
         backoff_seconds: float = 0.1,
         backoff_most_seconds: float = 30,
         attempts: int = 3,
+        probe: Callable[[], Awaitable[None]] | None = None,
+        halving_attempts: int = 3,
         policies: Mapping[str, Policy] | None = None,
     ) -> None:
         self._processor = processor
@@ -84,6 +90,8 @@ class Settler:
         self._backoff_seconds = backoff_seconds
         self._backoff_most_seconds = backoff_most_seconds
         self._attempts = attempts
+        self._probe = probe
+        self._halving_attempts = halving_attempts
         self._policies = policies or {}
         self.tally = Tally()
 
@@ -160,7 +168,7 @@ class Settler:
 
     async def _apply_until_done(self, batch: Batch, culprit: Culprit | None, trouble: Trouble) -> Exception | None:
         waits = self._waits()
-        clashes, since = 0, monotonic()
+        clashes, suspicions, since = 0, 0, monotonic()
         while self._source.is_current(batch):
             try:
                 counts = await self._processor.apply(batch, culprit)
@@ -189,15 +197,40 @@ class Settler:
                 said = describe(error)
                 if trouble.meet(failure, said):
                     logger.warning("%s failure, the same records again: %s", failure, said)
-                if await wait_for(self._stopping, next(waits)):
-                    logger.warning("batch left to whoever reads it next: the process is to end")
+                # What makes a dead letter touches too little to be at fault.
+                suspicions = suspicions + 1 if may_be_of_records(error) and culprit is None else 0
+                if await self._is_to_end(batch, waits, ask=suspicions > 0):
                     return None
+                if suspicions >= self._halving_attempts:
+                    logger.warning("the database answers, but fails with these records: %s", said)
+                    return error
             else:
                 if trouble:
                     logger.warning("going on after %.1f s", monotonic() - since)
                 self._on_applied(counts)
                 return None
         return None
+
+    async def _is_to_end(self, batch: Batch, waits: Iterator[float], *, ask: bool) -> bool:
+        """Wait, and if asked, for the database to answer: while it is away, no records can be blamed.
+
+        Returns:
+            Whether the process is to end instead, or the batch is somebody else's now.
+        """
+        while True:
+            if await wait_for(self._stopping, next(waits)):
+                logger.warning("batch left to whoever reads it next: the process is to end")
+                return True
+            if not ask or self._probe is None:
+                return False
+            if not self._source.is_current(batch):
+                return True
+            try:
+                await self._probe()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is none of the records'
+                logger.debug("the database is away: %s", describe(error))
+            else:
+                return False
 
     def _stop(self, batch: Batch, why: str) -> frozenset[Partition]:
         [record] = batch.records

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Protocol
+from typing import Final, Protocol
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consumers import checkpoints, dead_letters, inbox, parking
@@ -22,6 +23,8 @@ from db.load import load_state, lock_roots
 from db.sweep import carry_out, is_concerned
 from db.write import write_state
 from domain.sweeps import Sweep
+
+_PROBE: Final = text("SELECT 1")
 
 
 @dataclass(slots=True)
@@ -118,6 +121,15 @@ class Processor:
         self.batch_seconds.note(perf_counter() - began)
         self.batch_records.note(len(batch.records))
         return decisions.results.counts
+
+    async def probe(self) -> None:
+        """See whether the database answers, whatever it makes of batches.
+
+        Raises:
+            Exception: it does not.
+        """
+        async with self._database.transaction() as session:
+            await session.execute(_PROBE)
 
     async def _decide(
         self,

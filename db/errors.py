@@ -33,6 +33,7 @@ class UnreachableError(ConnectionError):
 
 QUERY_CANCELED: Final = "57014"
 """By `statement_timeout`, or by somebody."""
+OUT_OF_MEMORY: Final = "53200"
 
 _TRANSIENT_STATES: Final = frozenset(
     {
@@ -79,6 +80,18 @@ def classify(error: BaseException) -> Failure:
         return Failure.TRANSIENT
     state = sqlstate(error)
     return Failure.UNEXPECTED if state is None else _classify_state(state, error)
+
+
+def may_be_of_records(error: BaseException) -> bool:
+    """Tell whether a transient error may be what the records themselves do to the server, each time.
+
+    A statement that takes too long, one for which there is not enough memory, and a backend that crashes, which shows
+    as a connection that is lost without a word. No connection at all is not, nor one that the server says it ends.
+    """
+    state = sqlstate(error)
+    if state is None or state[:2] == "08":
+        return isinstance(error, DBAPIError) and error.connection_invalidated
+    return state in {QUERY_CANCELED, OUT_OF_MEMORY}
 
 
 def _classify_state(state: str, error: BaseException) -> Failure:

@@ -20,6 +20,13 @@ class FailingOptions(BaseModel):
     failure_attempts: Annotated[
         PositiveInt, Field(description="How often a command that fails is tried alone before it is a dead letter.")
     ] = 3
+    halving_attempts: Annotated[
+        PositiveInt,
+        Field(
+            description="How often in a row a batch may meet a statement timeout, too little memory or a lost"
+            " connection, while the database answers otherwise, before it is halved to find the command that does it."
+        ),
+    ] = 3
     failure_policies: Annotated[
         Mapping[str, PolicyName],
         NoDecode,

@@ -63,6 +63,7 @@ def add_consumer(
         backoff_seconds=settings.backoff_first_seconds,
         backoff_most_seconds=settings.backoff_most_seconds,
         attempts=settings.failure_attempts,
+        halving_attempts=settings.halving_attempts,
         policies=build_policies(settings),
     )
     process.parts.append(consumer)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy import text
@@ -248,6 +249,48 @@ async def test_missing_partition_of_the_outbox_is_a_deploy_that_is_half_done(ben
         await settler(bench.processor, readers, deploy_seconds=0.2).settle(batch)
 
     assert await bench.rows("SELECT count(*) FROM users") == [(0,)]
+
+
+@asynccontextmanager
+async def slow_inserts(database: Database, seconds: str):
+    """Let each new user cost time, by its name, on connections with a short statement timeout."""
+    async with database.transaction() as session:
+        await session.execute(
+            text(
+                "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
+                f" $$ BEGIN PERFORM pg_sleep({seconds}); RETURN NEW; END $$"
+            )
+        )
+        await session.execute(text("CREATE TRIGGER slow BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION slow()"))
+    impatient = Database(url=database.url, statement_timeout_seconds=0.2, lock_timeout_seconds=0.1)
+    yield Bench(impatient)
+    await impatient.close()
+
+
+async def test_batch_that_takes_too_long_as_a_whole_is_halved(database, readers):
+    async with slow_inserts(database, "0.03") as bench:
+        batch = await bench.batch([record(making.register_user()) for _ in range(13)])
+        careful = settler(bench.processor, readers, probe=bench.processor.probe, halving_attempts=2)
+
+        assert await careful.settle(batch) == frozenset()
+
+        assert await bench.rows("SELECT count(*) FROM users") == [(13,)]
+        assert await bench.rows("SELECT count(*) FROM dead_letters") == [(0,)]
+        assert careful.tally.bisections > 0
+
+
+async def test_command_that_takes_too_long_alone_is_a_dead_letter(database, readers):
+    slow = f"CASE NEW.name WHEN '{POISON}' THEN 5 ELSE 0 END"
+    async with slow_inserts(database, slow) as bench:
+        records = [record(making.register_user(name=POISON if n == 2 else "Ada"), command_id=str(n)) for n in range(4)]
+        careful = settler(bench.processor, readers, probe=bench.processor.probe, halving_attempts=2, attempts=1)
+
+        assert await careful.settle(await bench.batch(records)) == frozenset()
+
+        assert await bench.rows("SELECT count(*) FROM users") == [(3,)]
+        [(command_id, reason, detail)] = await bench.rows("SELECT command_id, reason, detail FROM dead_letters")
+        assert (command_id, reason) == ("2", "unexpected")
+        assert "sqlstate 57014" in detail
 
 
 async def test_killed_connections_are_transient(bench, readers):

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, NotSu
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from db.commits import UnknownCommitError
-from db.errors import Failure, UnreachableError, classify, sqlstate
+from db.errors import Failure, UnreachableError, classify, may_be_of_records, sqlstate
 
 
 class DriverError(Exception):
@@ -148,3 +148,11 @@ def test_each_class_of_sqlalchemy_without_a_state_is_unexpected_but_for_those_of
     classes = {name: each for name, each in vars(exc).items() if isinstance(each, type) and issubclass(each, Exception)}
     found = {name for name, each in classes.items() if classify(each.__new__(each)) is not Failure.UNEXPECTED}
     assert found == {"TimeoutError", "DisconnectionError", "InvalidatePoolError"}
+
+
+def test_what_records_may_do_to_the_server_is_told_from_what_happens_to_it():
+    theirs = [dbapi("57014"), dbapi("53200"), dbapi("08003", invalidated=True), dbapi(None, invalidated=True)]
+    others = [dbapi("57P01", invalidated=True), dbapi("40001"), dbapi("53300"), UnreachableError(), TimeoutError()]
+
+    assert all(map(may_be_of_records, theirs))
+    assert not any(map(may_be_of_records, others))
