@@ -109,6 +109,15 @@ class LetterRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParkedRow:
+    """A record that waits in a stream, as the table `parked` has it."""
+
+    stream: str
+    number: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxRow:
     """A message to publish, as the table `outbox` has it; `recorded_at` tells two rows of one event id apart."""
 
@@ -150,6 +159,8 @@ class Tables:
         held: positions of outbox rows that wait, because Kafka refused them or one before them.
         skipped: positions of outbox rows that nobody is to publish any more.
         diverted: positions of those that went to the dead letters instead.
+        parked_streams: of each stream that waits, the id of the dead letter that it waits behind.
+        parked: what waits there.
     """
 
     inbox: Sequence[InboxRow]
@@ -161,6 +172,8 @@ class Tables:
     held: AbstractSet[int] = frozenset()
     skipped: AbstractSet[int] = frozenset()
     diverted: AbstractSet[int] = frozenset()
+    parked_streams: Mapping[str, str] = field(default_factory=dict)
+    parked: Sequence[ParkedRow] = ()
 
     @property
     def absent(self) -> AbstractSet[int]:

@@ -16,7 +16,10 @@ class Invariant(StrEnum):
     ONE_CONTENT = (
         "of the records with one id, those with another content than the first are dead letters, and no others"
     )
-    CONCLUDED = "every command has a final outcome, or is dead-lettered"
+    CONCLUDED = "every command has a final outcome, or waits: dead-lettered, or parked"
+    PARKED_KEPT = "every parked command waits in its stream, and nothing else does"
+    PARKED_IN_ORDER = "what waits in a stream is in the order of its partition, without gaps"
+    NOT_OVERTAKEN = "nothing of a stream is decided before what waits in it"
     ANSWERED = "every readable record has an outcome, and every outcome a command"
     OUTCOME_STORED = "the outcome on the topic is the one that the inbox has"
     REPLIED = "a command's outcome is on the topic that it named for it too, and on no other"

@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import Final
 
-from checker import contents, deciding, histories, ordering, publishing, recovering, state
+from checker import contents, deciding, histories, ordering, parking, publishing, recovering, state
 from checker.case import Case
 from checker.evidence import Evidence
 from checker.faults import Fault, Invariant
@@ -20,6 +20,7 @@ CHECKS: Final[tuple[Callable[[Case], Iterator[Fault]], ...]] = (
     *deciding.CHECKS,
     *contents.CHECKS,
     *ordering.CHECKS,
+    *parking.CHECKS,
     *publishing.CHECKS,
     *recovering.CHECKS,
     *state.CHECKS,

@@ -11,13 +11,13 @@ def check_taken_in_order(case: Case) -> Iterator[Fault]:
     """Commands of a key take effect in the order in which they stand in their partition.
 
     Only those whose own key is the stream's: a command that writes another stream besides stands wherever its own key
-    puts it. A redriven command takes effect when it is redriven.
+    puts it. A redriven dead letter takes effect when it is redriven; what waited behind it keeps its order.
     """
     causes = {event_id: row for row in case.tables.inbox for event_id in row.event_ids}
     last: dict[tuple[str, int], InboxRow] = {}
     for stream, event in _events_by_number(case):
         row = causes.get(event.event_id)
-        if row is None or row.key != stream or row.revision > 1:
+        if row is None or row.key != stream or (row.revision > 1 and row.place in case.letters):
             continue
         before = last.get((stream, row.place.partition))
         if before is not None and row.place < before.place:

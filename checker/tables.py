@@ -7,7 +7,7 @@ from sqlalchemy import Table, Text, bindparam, cast, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from checker.evidence import Identity, InboxRow, LetterRow, OutboxRow, Place, Rows, State, Tables
+from checker.evidence import Identity, InboxRow, LetterRow, OutboxRow, ParkedRow, Place, Rows, State, Tables
 from checker.rebuilt import usage_key
 from db.models import Base
 
@@ -54,6 +54,8 @@ async def read_tables(engine: AsyncEngine, *, group: str, commands_topic: str) -
             held={row[0] for row in await _fetch(connection, "held", ("position",))},
             skipped=await _read_noted(connection, SKIPPED),
             diverted=await _read_noted(connection, DIVERTED),
+            parked_streams=await _read_parked_streams(connection),
+            parked=await _read_parked(connection),
         )
 
 
@@ -108,6 +110,15 @@ async def _read_letters(connection: AsyncConnection) -> list[LetterRow]:
         LetterRow(id=row[0], place=Place(row[1], row[2]), key=row[3], value=row[4], source=row[5], reason=row[6])
         for row in rows
     ]
+
+
+async def _read_parked_streams(connection: AsyncConnection) -> dict[str, str]:
+    return {row[0]: row[1] for row in await _fetch(connection, "parked_streams", ("stream", "dead_letter_id"))}
+
+
+async def _read_parked(connection: AsyncConnection) -> list[ParkedRow]:
+    rows = await _fetch(connection, "parked", ("stream", "number", "partition", "record_offset"))
+    return [ParkedRow(stream=row[0], number=row[1], place=Place(row[2], row[3])) for row in rows]
 
 
 async def _read_outbox(connection: AsyncConnection) -> list[OutboxRow]:

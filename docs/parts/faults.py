@@ -19,6 +19,7 @@ GROUPS: Final[Mapping[str, tuple[Invariant, ...]]] = {
         *(Invariant.LETTER_KEPT, Invariant.CHECKPOINT_AT_END),
     ),
     "answered": (Invariant.ANSWERED, Invariant.OUTCOME_STORED, Invariant.REPLIED),
+    "waiting": (Invariant.PARKED_KEPT, Invariant.PARKED_IN_ORDER, Invariant.NOT_OVERTAKEN),
     "one effect": (Invariant.EFFECT_ONCE, Invariant.TAKEN_IN_ORDER, Invariant.STATE_REBUILT),
     "published": (Invariant.PUBLISHED, Invariant.NOTHING_ADDED, Invariant.SENT_AS_STORED),
     "in order": (Invariant.ONE_PARTITION, Invariant.ORDER_KEPT, Invariant.GAPLESS, Invariant.VERSION_REACHED),

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.planted import committing, crashing, days, deciding, kafka, publishing, relaying, writing
+from tests.planted import committing, crashing, days, deciding, kafka, parking, publishing, relaying, writing
 from tests.planted.planting import HarmlessChange, PlantedBug
 
 BUGS: Final[tuple[PlantedBug, ...]] = (
@@ -13,6 +13,9 @@ BUGS: Final[tuple[PlantedBug, ...]] = (
     deciding.HASH_IGNORED,
     deciding.SKIPPED_ON_DECODE_ERROR,
     deciding.DECIDED_OUT_OF_ORDER,
+    parking.PARKED_STREAMS_IGNORED,
+    parking.PARKED_RECORDS_NOT_KEPT,
+    parking.PARKED_RECORDS_OUT_OF_ORDER,
     committing.CHECKPOINT_AT_THE_LAST_RECORD,
     committing.COMMIT_ALONE_AGAIN,
     committing.REDONE_WITH_STALE_STATE,

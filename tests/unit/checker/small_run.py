@@ -13,6 +13,7 @@ from checker.evidence import (
     InboxRow,
     LetterRow,
     OutboxRow,
+    ParkedRow,
     Place,
     State,
     Tables,
@@ -24,7 +25,7 @@ from domain import commands, events
 from domain.values import PlanTier, Priority
 from messages import ids
 from messages.codec import encode_command
-from messages.outcome import CommandOutcome, Outcome
+from messages.outcome import PROVISIONAL, CommandOutcome, Outcome
 from messages.registry import COMMAND_TYPES, EVENTS, OUTCOME
 from tests.making import NOON, SOURCE
 
@@ -54,6 +55,8 @@ class SmallRun:
         self.held: set[int] = set()
         self.skipped: set[int] = set()
         self.diverted: set[int] = set()
+        self.parked_streams: dict[str, str] = {}
+        self.parked: list[ParkedRow] = []
         self.repeats_allowed: int | None = None
         self.healed_at: float | None = None
         self._numbers = count(1)
@@ -79,6 +82,8 @@ class SmallRun:
                 held=self.held,
                 skipped=self.skipped,
                 diverted=self.diverted,
+                parked_streams=self.parked_streams,
+                parked=self.parked,
             ),
             healed_at=self.healed_at,
             seed=7,
@@ -128,6 +133,20 @@ class SmallRun:
         command_id = self._send(command, "dead-lettered:key-mismatch", key=b"elsewhere")
         self._letter("key-mismatch", SOURCE)
         self._conclude(command, command_id, Outcome.DEAD_LETTERED, "key-mismatch", [], key="elsewhere")
+
+    def culprit(self, command: commands.Command) -> None:
+        """Send a command that fails each time, and parks its stream."""
+        command_id = self._send(command, "dead-lettered:unexpected")
+        self._letter("unexpected", SOURCE)
+        self._conclude(command, command_id, Outcome.DEAD_LETTERED, "unexpected", [])
+        self.parked_streams[command.stream_id] = self.letters[-1].id
+
+    def waiting(self, command: commands.Command) -> None:
+        """Send a command that is parked."""
+        self._conclude(command, self._send(command, "parked"), Outcome.PARKED, None, [])
+        number = 1 + sum(each.stream == command.stream_id for each in self.parked)
+        place = self.topics[COMMANDS][-1].place
+        self.parked.append(ParkedRow(stream=command.stream_id, number=number, place=place))
 
     def unreadable(self) -> None:
         """Send noise."""
@@ -205,7 +224,7 @@ class SmallRun:
         key: str | None = None,
         reply_to: str | None = None,
     ) -> None:
-        type_name, is_final = COMMAND_TYPES[type(command)].name, outcome is not Outcome.DEAD_LETTERED
+        type_name, is_final = COMMAND_TYPES[type(command)].name, outcome not in PROVISIONAL
         told = CommandOutcome(
             source=SOURCE,
             id=command_id,
@@ -230,6 +249,16 @@ class SmallRun:
         self.inbox.append(row)
         cause = [("ce_causationid", command_id.encode())]
         self.publish(OUTCOMES, ids.CommandIds(SOURCE, command_id).outcome(1), row.key.encode(), row.body, cause)
+
+
+def make_waiting_run() -> SmallRun:
+    """Make a run at whose end a squad waits: a dead letter, and two commands behind it."""
+    run = make_small_run()
+    complete = commands.CompleteTask(squad_id=SQUAD, task_id=TASK)
+    run.culprit(complete)
+    run.waiting(complete)
+    run.waiting(complete)
+    return run
 
 
 def make_small_run() -> SmallRun:

@@ -10,11 +10,12 @@ import pytest
 
 from checker.case import Case
 from checker.deciding import MAY_CHANGE_NOTHING
-from checker.evidence import LetterRow, Place
+from checker.evidence import LetterRow, ParkedRow, Place
 from checker.faults import Invariant
 from checker.history import Status
 from checker.judge import Result, judge
 from checker.ordering import check_taken_in_order
+from checker.parking import check_not_overtaken, check_parked_in_order
 from checker.retelling import RETELL
 from domain import commands
 from domain.tables import RULES, SweepRule
@@ -35,6 +36,7 @@ from tests.unit.checker.small_run import (
     TASK,
     SmallRun,
     make_small_run,
+    make_waiting_run,
 )
 
 Plant = Callable[[SmallRun], object]
@@ -45,6 +47,25 @@ def test_run_without_faults_passes() -> None:
 
     assert verdict.result is Result.PASS
     assert verdict.findings == ()
+
+
+def test_run_at_whose_end_commands_wait_behind_a_dead_letter_passes() -> None:
+    verdict = judge(make_waiting_run().evidence())
+
+    assert verdict.result is Result.PASS, verdict.tell()
+
+
+def test_commands_of_a_stream_that_was_redriven_in_part_wait_for_what_is_left() -> None:
+    """The dead letter is applied, the first command behind it too; the second one still waits, and nobody overtook."""
+    run = make_waiting_run()
+    for place in (-3, -2):
+        run.inbox[place] = replace(run.inbox[place], outcome="rejected", final=True, revision=2)
+    run.parked.pop(0)
+
+    assert not [*check_not_overtaken(Case(run.evidence()))]
+    assert not [*check_parked_in_order(Case(run.evidence()))]
+    run.rejected(commands.CompleteTask(squad_id=SQUAD, task_id=TASK), "cannot-complete-completed-task")
+    assert [*check_not_overtaken(Case(run.evidence()))]
 
 
 def test_relays_repeat_of_the_same_bytes_passes() -> None:
@@ -239,6 +260,31 @@ def _leave_waiting(run: SmallRun) -> None:
     run.inbox[-2] = replace(row, outcome="parked", final=False)
 
 
+def _let_wait(run: SmallRun) -> None:
+    run.__dict__.update(make_waiting_run().__dict__)
+
+
+def _lose_parked(run: SmallRun) -> None:
+    _let_wait(run)
+    run.parked.pop()
+
+
+def _park_what_was_decided(run: SmallRun) -> None:
+    run.parked.append(ParkedRow(stream=SQUAD, number=1, place=run.inbox[4].place))
+
+
+def _park_in_another_order(run: SmallRun) -> None:
+    _let_wait(run)
+    first, second = run.parked
+    run.parked = [replace(first, place=second.place), replace(second, place=first.place)]
+
+
+def _overtake(run: SmallRun) -> None:
+    """A command behind the dead letter is decided as if nothing were."""
+    _let_wait(run)
+    run.rejected(commands.CompleteTask(squad_id=SQUAD, task_id=TASK), "cannot-complete-completed-task")
+
+
 def _take_out_of_order(run: SmallRun) -> None:
     """The completion of a task stands before its creation, and was applied after it all the same."""
     _swap(run, COMMANDS, 4, 5)
@@ -286,10 +332,17 @@ DEFECTS: dict[str, tuple[Plant, set[Invariant]]] = {
     "an id is taken for the same with another content": (_change_content, {Invariant.ONE_CONTENT}),
     "a duplicate is refused": (_refuse_the_same, {Invariant.ONE_CONTENT}),
     "a command has no final outcome": (_leave_open, {Invariant.CONCLUDED, Invariant.OUTCOME_STORED}),
-    "a command waits at the end": (
+    "a command waits that is not parked": (
         _leave_waiting,
-        {Invariant.CONCLUDED, Invariant.OUTCOME_STORED, Invariant.AS_EXPECTED},
+        {Invariant.PARKED_KEPT, Invariant.OUTCOME_STORED, Invariant.AS_EXPECTED},
     ),
+    "a parked command is lost": (_lose_parked, {Invariant.PARKED_KEPT}),
+    "a command that was decided is parked": (
+        _park_what_was_decided,
+        {Invariant.PARKED_KEPT, Invariant.NOT_OVERTAKEN},
+    ),
+    "two parked commands change places": (_park_in_another_order, {Invariant.PARKED_IN_ORDER}),
+    "a command overtakes its stream's dead letter": (_overtake, {Invariant.NOT_OVERTAKEN}),
     "two commands of a key change places": (_take_out_of_order, {Invariant.TAKEN_IN_ORDER}),
     "nothing is applied after the faults": (_apply_nothing_after_the_faults, {Invariant.GOES_ON}),
     "a checkpoint is short": (_short_checkpoint, {Invariant.CHECKPOINT_AT_END}),
@@ -437,12 +490,15 @@ def test_command_that_writes_another_stream_too_stands_where_its_own_key_puts_it
     assert not list(check_taken_in_order(Case(run.evidence())))
 
 
-def test_redriven_command_takes_effect_when_it_is_redriven() -> None:
+def test_redriven_dead_letter_takes_effect_when_it_is_redriven_and_what_was_parked_in_its_turn() -> None:
     run = make_small_run()
     _take_out_of_order(run)
 
     run.inbox[4] = replace(run.inbox[4], revision=2)
 
+    assert list(check_taken_in_order(Case(run.evidence())))
+    for place in (Place(0, 4), Place(0, 5)):
+        run.letters.append(replace(run.letters[0], id=str(place), place=place, reason="unexpected"))
     assert not list(check_taken_in_order(Case(run.evidence())))
 
 

@@ -50,7 +50,7 @@ def test_every_invariant_is_in_one_column() -> None:
 def test_what_held_is_shown_for_each_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = _show(tmp_path, monkeypatch, RUN, RUN)
 
-    assert "| relay killed | 40 | 2 |" + 8 * " held |" + " yes |" in shown
+    assert "| relay killed | 40 | 2 |" + 9 * " held |" + " yes |" in shown
     assert "3,000 commands" in shown
 
 
@@ -66,7 +66,7 @@ def test_what_was_broken_and_what_is_unknown_show(tmp_path: Path, monkeypatch: p
 def test_what_was_not_judged_is_not_said_to_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = _show(tmp_path, monkeypatch, {**RUN, "judged": [Invariant.PUBLISHED.name]})
 
-    assert "| 1 | - | - | - | - | held | - | - | - | yes |" in shown
+    assert "| 1 | - | - | - | - | - | held | - | - | - | yes |" in shown
 
 
 def test_nothing_is_claimed_without_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
