@@ -18,6 +18,9 @@ MEDIA_TYPE: Final = "application/problem+json"
 MAX_FAULTS: Final = 20
 """How many faulty fields are named."""
 
+_PHRASES: Final = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""Where Python's depend on its version (RFC 9110, 15.5)."""
+
 _FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 Sent = Literal["no", "unknown", "yes"]
@@ -78,7 +81,7 @@ def unavailable(detail: str, *, retry_after_seconds: int, location: str | None =
 def respond(problem: HTTPException) -> Response:
     """Give the response to a request that met a problem."""
     status = HTTPStatus(problem.status_code)
-    body = {"title": status.phrase, "status": status.value, "detail": problem.detail, **getattr(problem, "more", {})}
+    body = {"title": _phrase(status), "status": status.value, "detail": problem.detail, **getattr(problem, "more", {})}
     return JSONResponse(body, status, headers=problem.headers, media_type=MEDIA_TYPE)
 
 
@@ -106,7 +109,11 @@ async def answer_fault(_: Request, __: Exception) -> Response:
 def told(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """Give what the OpenAPI document says of problems with these statuses."""
     content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{ShownProblem.__name__}"}}}
-    return {status.value: {"description": status.phrase, "content": content} for status in statuses}
+    return {status.value: {"description": _phrase(status), "content": content} for status in statuses}
+
+
+def _phrase(status: HTTPStatus) -> str:
+    return _PHRASES.get(status, status.phrase)
 
 
 def _name(place: tuple[int | str, ...]) -> str:

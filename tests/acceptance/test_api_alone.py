@@ -137,6 +137,21 @@ async def test_synchronous_route_is_not_there_behind_a_pooler(settings):
     assert (answer.status_code, "pooler" in problem(answer)["detail"]) == (501, True)
 
 
+async def test_answers_do_not_wait_for_the_clients_acknowledgements():
+    delays: asyncio.Queue[int] = asyncio.Queue()
+
+    async def note(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        delays.put_nowait(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    with listen(Settings(api_port=0)) as listening:
+        async with await asyncio.start_server(note, sock=listening):
+            _, writer = await asyncio.open_connection(*listening.getsockname())
+            assert await delays.get() == 1
+            writer.close()
+            await writer.wait_closed()
+
+
 def test_address_that_is_taken_is_told_with_its_settings():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
