@@ -10,8 +10,10 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from app.broker import TopicError
 from app.cli.faults import explain
 from app.listening import ListenError, listen
+from app.serving import serve
 from app.settings import Settings
 from tests.acceptance.conftest import Process, eventually, running
 from tests.acceptance.test_consuming import consuming, rows
@@ -164,8 +166,6 @@ def test_address_that_is_taken_is_told_with_its_settings():
 
 
 @pytest.mark.real_kafka("topics that are missing")
-def test_it_does_not_start_where_topics_are_missing(settings):
-    with running(setting(settings), "api") as process:
-        code, printed = process.finish()
-
-    assert (code, "`squad topics create` makes it" in printed) == (1, True), printed
+async def test_it_does_not_start_where_topics_are_missing(settings):
+    with pytest.raises(TopicError, match="`squad topics create` makes it"):
+        await serve(setting(settings))
