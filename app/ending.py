@@ -19,7 +19,7 @@ from db.stacks import describe_stacks
 EXIT_CUT: Final = 4
 """What was under way at the deadline was cut."""
 
-CUT_SECONDS: Final = 2.0
+CUT_SECONDS: Final = 1.0
 """How long what is cut has to close its connections and give its lease back."""
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)

@@ -83,12 +83,11 @@ class Adoption:
             try:
                 await self.resume_once()
                 await self.adopt_once()
-                waits, self.failing = jittered_seconds(), None
+                waits = jittered_seconds()
                 spell.end()
             except Exception as error:
                 if not isinstance(error, KafkaError) and classify(error) is not Failure.TRANSIENT:
                     raise
-                self.failing = still_failing(self.failing, error) if isinstance(error, KafkaError) else None
                 spell.meet(error)
                 self._assignment.changed.set()
                 await asyncio.sleep(next(waits))
@@ -115,6 +114,7 @@ class Adoption:
         generation = self._assignment.generation
         wanted = self._assignment.to_adopt()
         if not wanted:
+            self.failing = None
             return
         starts, ends = await self._range_of(wanted)
         stored = await self._load_or_create(wanted, starts)
@@ -195,8 +195,13 @@ class Adoption:
 
     async def _range_of(self, partitions: Collection[Partition]) -> tuple[dict[Partition, int], dict[Partition, int]]:
         handles = [TopicPartition(*partition) for partition in partitions]
-        starts = await self._consumer.beginning_offsets(handles)
-        ends = await self._consumer.end_offsets(handles)
+        try:
+            starts = await self._consumer.beginning_offsets(handles)
+            ends = await self._consumer.end_offsets(handles)
+        except KafkaError as error:
+            self.failing = still_failing(self.failing, error)
+            raise
+        self.failing = None
         return _by_partition(starts), _by_partition(ends)
 
 

@@ -19,6 +19,9 @@ logger = logging.getLogger("squad.source")
 
 _LOOK_SECONDS: Final = 0.5
 
+_LOOKS: Final = 2
+"""So often in a row a stall is seen before the client is given up."""
+
 
 class Member:
     """One client, and what reads by it.
@@ -84,11 +87,14 @@ class Member:
                 tasks.create_task(self.offsets.run()),
                 *(tasks.create_task(self.polling.run(lane)) for lane in range(len(self._assignment.buffers))),
             ]
+            stands = 0
             while True:
                 await asyncio.sleep(min(_LOOK_SECONDS, self._stall_seconds / 4))
                 self._notice_growth()
                 stall = self.look_once(readers)
-                if stall is None or stall.seconds < self._stall_seconds:
+                stands = stands + 1 if stall is not None and stall.seconds >= self._stall_seconds else 0
+                # A process that was frozen sees it the first time that it looks again.
+                if stall is None or stands < _LOOKS:
                     continue
                 another = await find_another(stall)
                 if another is not None:
@@ -100,7 +106,7 @@ class Member:
     def look_once(self, readers: Sequence[asyncio.Task[None]]) -> Stall | None:
         """See what does not get on, and show it in time."""
         stall = self._watchdog.look_once(readers)
-        is_shown = stall is not None and (stall.seconds >= self._stall_seconds / 2 or self.polling.failing is not None)
+        is_shown = stall is not None and (stall.seconds >= self._stall_seconds / 2 or bool(self.polling.failing))
         self.trouble = str(stall) if is_shown else None
         return stall
 

@@ -55,8 +55,8 @@ class Polling:
         self._poll_seconds = poll_seconds
         self._accept_producer_time = accept_producer_time
         self._suspects: dict[Partition, Literal["alone", "one by one"]] = {}
-        self.failing: Failing | None = None
-        """Since when every poll fails."""
+        self.failing: dict[int, Failing] = {}
+        """The lanes whose every poll fails, and not because of what a record is like."""
         self.asked_at: dict[int, float] = {}
         """When each lane's poll began that has not come back yet, by `time.monotonic`."""
         self.silence = Silence(gap_seconds=_GAP_POLLS * poll_seconds)
@@ -75,6 +75,9 @@ class Polling:
         partitions = self._partitions_to_poll(lane)
         if not partitions:
             self._raise_refusal()
+            if not self._assignment.to_adopt():
+                # Nothing is asked for, and so nothing fails.
+                self.failing.pop(lane, None)
             self._assignment.adopted.clear()
             await wait_for(self._assignment.adopted, self._poll_seconds)
             return
@@ -84,12 +87,13 @@ class Polling:
             found = await self._poll(partitions)
         except Exception as error:  # noqa: BLE001 - whatever the client cannot decode, it raises as it comes
             raise_fenced(error)
-            self.failing = still_failing(self.failing, error)
+            if not is_undecodable(error):
+                self.failing[lane] = still_failing(self.failing.get(lane), error)
             await self._recover(partitions, error)
             return
         finally:
             self.asked_at.pop(lane, None)
-        self.failing = None
+        self.failing.pop(lane, None)
         if self._assignment.generation != generation:
             # The poll outlived its assignment. What it brought may stem from the new one, whose place would be lost.
             self._assignment.forget(list(found))

@@ -94,8 +94,8 @@ class Watchdog:
         else:
             self._joining_since = now if self._joining_since is None else self._joining_since
             yield Stall("the group has dealt no partitions", now - self._joining_since)
-        if self._polling.failing is not None:
-            yield Stall(f"asking for records fails ({self._polling.failing.why})", now - self._polling.failing.since)
+        for failing in self._polling.failing.values():
+            yield Stall(f"asking for records fails ({failing.why})", now - failing.since)
         if self._adoption.failing is not None:
             yield Stall(f"asking for offsets fails ({self._adoption.failing.why})", now - self._adoption.failing.since)
         for lane, since in self._polling.asked_at.items():

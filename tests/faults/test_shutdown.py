@@ -118,11 +118,9 @@ async def lease_is_anothers(run: Scenario, _: Wire, __: Actor | None) -> None:
 
 SHORT: Final = [
     State(what="database silent at the start", role="service", make=all_of("postgres", Hole()), starting=True),
-    State(what="broker silent at the start", role="service", make=all_of("kafka", Hole()), starting=True),
     State(what="database silent in a batch", role="service", make=silent_in_a_batch, codes={EXIT_CUT}),
     State(what="told twice", role="service", make=silent_in_a_batch, codes={128 + signal.SIGTERM}, twice=True),
     State(what="broker silent while a page is sent", role="service", make=silent_while_sending),
-    State(what="all is well", role="service", make=nothing),
 ]
 
 LONG: Final = [
@@ -141,6 +139,8 @@ LONG: Final = [
         State(what="postgres away at the start", role=role, make=all_of("postgres", Cut()), starting=True)
         for role in ("consumer", "relay")
     ),
+    State(what="broker silent at the start", role="service", make=all_of("kafka", Hole()), starting=True),
+    State(what="all is well", role="service", make=nothing),
     State(what="a rebalance is under way", role="consumer", make=joining),
     State(what="the lease is another's", role="relay", make=lease_is_anothers, starting=True),
 ]

@@ -33,7 +33,7 @@ async def test_wedged_producer_is_given_up_and_its_rows_are_published(
 ) -> None:
     topic = await topic_factory(partitions=1)
     publisher = KafkaPublisher(
-        client={"bootstrap_servers": bootstrap_servers}, batch_timeout_seconds=0.5, backoff_first_seconds=0.01
+        client={"bootstrap_servers": bootstrap_servers}, batch_timeout_seconds=0.3, backoff_first_seconds=0.01
     )
     async with leading_relay(database, publisher) as relay, asyncio.timeout(20):
         await write_rows(database, "a", [1], topic=topic)
