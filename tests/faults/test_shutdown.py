@@ -182,7 +182,9 @@ async def end_in(run: Scenario, state: State) -> None:
             await run.pause(0.1, 0.2)
             actor.send(signal.SIGTERM)
         code = await actor.wait(DEADLINE["shutdown_seconds"] + CUT_SECONDS + SPARE_SECONDS)
-        run.journal.note(f"told to end: {state}", code=code, seconds=round(monotonic() - began, 2))
+        seconds = round(monotonic() - began, 2)
+        # A relay may be ended between a page and its cursor, and what the wires do to a service's is not counted.
+        run.journal.note(f"told to end: {state}", breaks=int(state.role != "consumer"), code=code, seconds=seconds)
         if code != 0:
             run.excuse(actor, str(state))
         assert code in state.codes, f"{state}\n{actor.log_tail()}"
