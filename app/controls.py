@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from db.controls import Control, Pauses, fetch_controls
 from db.database import Database
+from db.describing import describe
 from db.errors import Failure, classify
 from db.waiting import wait_for
 
@@ -46,7 +47,7 @@ class Controls:
                 if classify(error) is Failure.UNEXPECTED:
                     raise
                 if not self._is_stale:
-                    logger.warning("controls cannot be read, the last ones hold: %s", error)
+                    logger.warning("controls cannot be read, the last ones hold: %s", describe(error))
                 self._is_stale = True
 
     def stop(self) -> None:

@@ -21,6 +21,7 @@ from consumers.failing import Failing, still_failing
 from consumers.membership import raise_fenced
 from consumers.records import LOG_APPEND_TIME, Partition, Record
 from consumers.silence import Silence
+from db.telling import Spell
 from db.waiting import wait_for
 
 logger = logging.getLogger("squad.source")
@@ -54,6 +55,7 @@ class Polling:
         self._max_records = max_records
         self._poll_seconds = poll_seconds
         self._accept_producer_time = accept_producer_time
+        self._joining = Spell(logger, "joining the group failed")
         self._suspects: dict[Partition, Literal["alone", "one by one"]] = {}
         self.failing: dict[int, Failing] = {}
         """The lanes whose every poll fails, and not because of what a record is like."""
@@ -114,7 +116,9 @@ class Polling:
             raise
         except KafkaError as error:
             raise_fenced(error)
-            logger.warning("joining the group failed, trying again: %s: %s", type(error).__name__, error)
+            self._joining.meet(error)
+        else:
+            self._joining.end()
 
     def _partitions_to_poll(self, lane: int) -> list[Partition]:
         """Give the lane's partitions; one alone while it is being found out which of them cannot be read."""

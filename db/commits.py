@@ -21,6 +21,11 @@ class Committing(Connection):  # type: ignore[misc] # asyncpg has no types
 
     _ended_early: str | None = None
 
+    @property
+    def address(self) -> object:
+        """Where the server is."""
+        return self._addr
+
     async def execute(self, query: str, *arguments: object, timeout: float | None = None) -> str:
         """Run what is asked; the driver commits by this too.
 

@@ -80,6 +80,7 @@ class Database:
         replica: "Database | None" = None,
     ) -> None:
         self.url = addresses.with_default(make_url(url).set(drivername="postgresql+asyncpg"), writes=writes)
+        self._writes = writes
         self._pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": pool_timeout_seconds}
         self._connect_timeout_seconds = connect_timeout_seconds
         self._tls = tls or DatabaseTls()
@@ -125,7 +126,7 @@ class Database:
         )
         deadlines.watch_sockets(engine, seconds=self._tcp_user_timeout_seconds)
         give_up_open_connections(engine)
-        failover.leave_read_only_servers(engine)
+        failover.leave_read_only_servers(engine, writes=self._writes)
         if self._transaction_timeout_seconds is not None:
             deadlines.limit_transactions(engine, seconds=self._transaction_timeout_seconds, pooled=self._pooled)
         if self._pooled:

@@ -4,6 +4,7 @@ import logging
 from time import monotonic
 
 from db.describing import describe
+from db.errors import UnreachableError
 
 
 class Spell:
@@ -23,7 +24,9 @@ class Spell:
         """Note that it failed; give whether that is news."""
         is_news = self._since is None
         level = logging.WARNING if is_news else logging.DEBUG
-        self._logger.log(level, "%s, trying for as long as it takes: %s", self._what, describe(error))
+        # Nobody has had any values yet then, and it says which address it was.
+        said = repr(error) if isinstance(error, UnreachableError) else describe(error)
+        self._logger.log(level, "%s, trying for as long as it takes: %s", self._what, said)
         if self._since is None:
             self._since = monotonic()
         return is_news

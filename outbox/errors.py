@@ -15,10 +15,10 @@ class LeaseLostError(Exception):
 
 
 class InRecoveryError(Exception):
-    """The server is a standby; its snapshots have no list of running transactions, so they cannot delimit windows."""
+    """The server is a standby, whose snapshots have no list of running transactions, or was one's primary once."""
 
     def __init__(self) -> None:
-        super().__init__("the relay needs the primary, and this server is in recovery")
+        super().__init__("the relay needs the primary, and this server is in recovery or takes no writes")
 
 
 class UncoveredSlotsError(RelayError):

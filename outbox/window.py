@@ -42,8 +42,13 @@ _COLUMNS: Final = f"""
 """As `wire.wrap` takes them. Times are written, and what differs from row to row is encoded, by the server: Python
 would take as long for that as for all the rest of a record."""
 
-# No row on a standby, whose snapshots lack the running transactions.
-_TAKE: Final = text("SELECT CAST(pg_current_snapshot() AS text) WHERE NOT pg_is_in_recovery()")
+# No row on a standby, whose snapshots lack the running transactions, nor on a server that another has taken over from.
+_TAKE: Final = text(
+    """
+    SELECT CAST(pg_current_snapshot() AS text)
+    WHERE NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'
+    """
+)
 
 # UNION ALL, not OR, which would read everything (400 ms). `position + 0` keeps min and max off the primary key.
 _SURVEY: Final = """
@@ -169,7 +174,7 @@ async def take_snapshot(connection: AsyncConnection) -> str:
     """Ask which transactions are over; the connection is in autocommit, so that this is a transaction of its own.
 
     Raises:
-        InRecoveryError: the server is a standby.
+        InRecoveryError: the server is a standby, or takes no writes any more.
     """
     snapshot = await connection.scalar(_TAKE)
     if snapshot is None:

@@ -15,9 +15,14 @@ from app.doctor.hosts import check_hosts
 from app.settings import Settings
 from db.database import Database
 from db.errors import Failure, UnreachableError, classify, sqlstate
+from migrations import run as migrations
+from outbox.lease import Lease
+from outbox.partitions import Partitions
+from outbox.relay import Relay
 from stack.local_stack import LocalStack
 from tests.faults.servers import start_own
 from tests.faults.standby import administer, follow
+from tests.relaying import RecordingPublisher, write_rows
 
 RELOAD = "SELECT pg_reload_conf()"
 PORT = text("SELECT current_setting('port')")
@@ -45,10 +50,17 @@ def port_of(server: LocalStack) -> str:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pair() -> AsyncIterator[Pair]:
-    async with start_own("embedded") as primary, start_own("embedded") as standby:
+    both = [start_own("embedded", postgres_settings={"fsync": "off"}) for _ in range(2)]
+    primary, standby = await asyncio.gather(*(each.__aenter__() for each in both))
+    try:
         await administer(primary.database_url, "CREATE TABLE noted (number integer)")
+        await asyncio.to_thread(migrations.upgrade, primary.database_url)
+        async with opened(primary.database_url) as database:
+            await Partitions(database=database).maintain_once()
         await asyncio.to_thread(follow, primary, standby)
         yield Pair(primary=primary, standby=standby)
+    finally:
+        await asyncio.gather(*(each.__aexit__(None, None, None) for each in both))
 
 
 @asynccontextmanager
@@ -163,7 +175,14 @@ async def test_sessions_that_only_read_are_no_sign_of_a_failover(pair: Pair) -> 
 
 
 async def test_all_connections_leave_a_server_that_has_become_read_only_for_the_one_that_took_over(pair: Pair) -> None:
-    async with opened(pair.url(), pool_size=3) as database:
+    """The relay, whose connection only reads while nothing is new, learns of it by its lease."""
+    publisher = RecordingPublisher()
+    async with opened(pair.url(), pool_size=3) as database, opened(pair.url(), pool_size=3) as relays:
+        lease = Lease(database=relays, name="relay-0", ttl_seconds=1, renew_seconds=0.2)
+        relay = Relay(database=relays, publisher=publisher, lease=lease, backoff_most_seconds=0.05)
+        relaying = asyncio.create_task(relay.run())
+        await write_rows(database, "a", [1])
+        await publisher.wait_until(lambda records: len(records) == 1)
         assert await all_ports(database) == {port_of(pair.primary)}
         read_only = "ALTER SYSTEM SET default_transaction_read_only = on"
         await administer(pair.primary.database_url, read_only, RELOAD)
@@ -174,6 +193,11 @@ async def test_all_connections_leave_a_server_that_has_become_read_only_for_the_
 
         await note(database, 4)
         assert await all_ports(database) == {port_of(pair.standby)}
+        await write_rows(database, "a", [2])
+        # The cursor may not have come over before the promotion; then the first is repeated.
+        await publisher.wait_until(lambda records: len({each.position for each in records}) == 2)
+        relay.stop()
+        await relaying
     (finding,) = [each async for each in check_hosts(Settings(database_url=pair.url()))]
     assert finding.verdict is Verdict.OK
 

@@ -1,0 +1,72 @@
+"""The database away for hundreds of attempts: a line when each part notices and one when it goes on, none between."""
+
+import asyncio
+from collections import Counter
+
+from app import topic_logs
+from app.settings import Settings
+from domain.commands import RegisterUser
+from tests.acceptance.conftest import eventually, running, send
+from tests.faults.standby import Address
+from tests.making import new_id
+
+NOWHERE = "postgresql+asyncpg://127.0.0.1:1/nothing"
+AWAY_SECONDS = 1.5
+"""With waits of a hundredth of a second at most, each part tries some hundred times."""
+
+
+def kinds_of(lines: str) -> Counter[str]:
+    """Count lines by what they say, without times and errors."""
+    said = [line.split(" squad.", 1)[1] for line in lines.splitlines() if " squad." in line]
+    return Counter(line.partition(" error=")[0].partition(" after")[0].partition(":")[0] for line in said)
+
+
+def registrations(count: int) -> list[RegisterUser]:
+    return [RegisterUser(user_id=new_id(), email=f"{new_id()}@example.org", name="Ada") for _ in range(count)]
+
+
+async def test_outage_of_the_database_is_told_when_it_begins_and_when_it_ends(service: Settings) -> None:
+    address = Address(service.database_url)
+    async with address.listening():
+        settings = service.model_copy(
+            update={
+                "database_url": address.url,
+                "backoff_first_seconds": 0.01,
+                "backoff_most_seconds": 0.01,
+                "lease_renew_seconds": 0.05,
+                "lease_seconds": 0.5,
+                "heartbeat_interval_seconds": 0.1,
+                "controls_interval_seconds": 0.1,
+                "outbox_maintenance_interval_seconds": 0.1,
+                "inbox_prune_interval_seconds": 0.1,
+            }
+        )
+        with running(settings, "run") as process:
+
+            async def has_answered(count: int) -> bool:
+                return await answered(service) >= count
+
+            await send(service, registrations(1))
+            await eventually("the first is answered", lambda: has_answered(1))
+            before = len(process.printed)
+            await address.lead_to(NOWHERE)
+            await send(service, registrations(20))
+            await asyncio.sleep(AWAY_SECONDS)
+            during = process.printed[before:]
+            assert process.lives
+            await address.lead_to(service.database_url)
+            await eventually("all are answered", lambda: has_answered(21))
+            said = kinds_of(process.printed[before:])
+            code, printed = await asyncio.to_thread(process.stop)
+
+    assert code == 0, printed
+    assert len(during.splitlines()) < 30, during
+    begun = {kind: count for kind, count in said.items() if "trying for as long as it takes" in kind}
+    assert {"relay relay interrupted shard=0, trying for as long as it takes"} <= begun.keys(), said
+    # The lanes, and nobody else, are two.
+    assert max(said.values()) <= settings.lanes, said
+
+
+async def answered(settings: Settings) -> int:
+    """Give how many outcomes are on their topic."""
+    return sum((await topic_logs.end_offsets(settings, settings.topic("outcomes"))).values())
