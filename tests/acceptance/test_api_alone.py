@@ -6,9 +6,12 @@ import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
+from sqlalchemy import make_url, text
 
 from app.broker import TopicError
 from app.cli.faults import explain
@@ -21,6 +24,7 @@ from tests.making import new_id
 from tests.serving import new_key, problem, serving
 
 NOWHERE = "127.0.0.1:1"
+PAGE = Path(__file__).parents[2] / "docs" / "http.md"
 
 
 def setting(settings, **values):
@@ -129,6 +133,32 @@ async def test_while_postgresql_is_away_it_says_what_was_sent(service, database)
     assert [(each.status_code, each.headers["retry-after"]) for each in (sent, not_sent, *reads)] == [(503, "1")] * 5
     assert [problem(each).get("sent") for each in (sent, not_sent, *reads)] == ["yes", "no", None, None, None]
     assert (found.json()["outcome"], again.status_code) == ("applied", 404)
+
+
+async def test_it_needs_no_more_rights_than_its_page_says(service, database):
+    [granted] = re.findall(r"^Its role in PostgreSQL needs SELECT on (.+?);", PAGE.read_text(), re.M | re.S)
+    tables, role = ", ".join(re.findall(r"`(\w+)`", granted)), f"api_{uuid4().hex}"
+    url = make_url(service.database_url).set(username=role).render_as_string(hide_password=False)
+    async with database.transaction() as session:
+        await session.execute(text(f"CREATE ROLE {role} LOGIN"))
+        await session.execute(text(f"GRANT SELECT ON {tables} TO {role}"))
+    try:
+        async with serving(setting(service, database_url=url)) as served, consuming(service, database):
+            key = {"Idempotency-Key": new_key()}
+            created = await served.client.post("/users", json=new_user(), headers=key)
+            path = created.headers["location"]
+            answers = [
+                created,
+                await served.client.patch(path, json={"name": "Grace"}),
+                await served.client.get("/sync-route"),
+                await served.client.delete(path),
+            ]
+    finally:
+        async with database.transaction() as session:
+            await session.execute(text(f"DROP OWNED BY {role}"))
+            await session.execute(text(f"DROP ROLE {role}"))
+
+    assert [each.status_code for each in answers] == [201, 200, 200, 200]
 
 
 async def test_synchronous_route_is_not_there_behind_a_pooler(settings):
