@@ -47,6 +47,13 @@ def test_sources_are_bound_to_types_by_a_json_object(monkeypatch):
     assert json.loads(masked("command_sources", settings.command_sources))["/admin"] == ["*"]
 
 
+@pytest.mark.parametrize(("given", "read"), [("", None), ("0", 0), ("9464", 9464)])
+def test_port_of_the_metrics_may_be_none_any_or_one(monkeypatch, given, read):
+    monkeypatch.setenv("SQUAD_MONITORING_PORT", given)
+
+    assert Settings.load().monitoring_port == read
+
+
 def test_reply_topics_are_a_list_of_names(monkeypatch):
     monkeypatch.setenv("SQUAD_REPLY_TOPICS", "shop.outcomes, admin.outcomes,")
 
@@ -57,6 +64,7 @@ def test_reply_topics_are_a_list_of_names(monkeypatch):
     ("name", "value", "said"),
     [
         ("SQUAD_COMMAND_SOURCES", '{"/secret"', "no JSON object"),
+        ("SQUAD_MONITORING_PORT", "65536", "less than or equal to 65535"),
         ("SQUAD_COMMAND_SOURCES", '{"/secret": "squad.*"}', "a list of at least one pattern"),
         ("SQUAD_COMMAND_SOURCES", '{"/secret": []}', "a list of at least one pattern"),
         ("SQUAD_COMMAND_SOURCES", '{"/secret": ["Squad Create"]}', "patterns of types have"),
