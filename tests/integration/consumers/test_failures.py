@@ -11,6 +11,8 @@ from consumers.culprits import Culprit, Policy
 from consumers.failures import HalfDeployedError, Settler
 from consumers.records import Batch, Partition
 from db.database import Database
+from domain.commands import RegisterUser
+from domain.tables import RULES, Rule
 from tests import making
 from tests.applying import Bench
 from tests.making import TOPIC, new_id, record, structured
@@ -118,6 +120,20 @@ async def test_culprit_of_which_no_dead_letter_can_be_made_has_its_partition_sto
     why = readers.stopped[Partition(TOPIC, 0)]
     assert "offset 0 (type user.register.v1, id 42) cannot be applied: ZeroDivisionError; no dead letter can be" in why
     assert await bench.rows("SELECT next_offset FROM checkpoints") == [(0,)]
+
+
+async def test_record_of_which_nobody_knows_what_it_writes_has_its_partition_stopped(bench, readers, monkeypatch):
+    """A dead letter alone would let later commands of its streams overtake it."""
+
+    def read(command, reads) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(RULES, RegisterUser, Rule(read, RULES[RegisterUser].decide))
+    batch = await bench.batch([record(making.register_user())])
+
+    assert await settler(bench.processor, readers).settle(batch) == {Partition(TOPIC, 0)}
+
+    assert await bench.rows("SELECT count(*) FROM dead_letters") == [(0,)]
 
 
 async def test_other_partitions_of_the_batch_go_on_past_the_culprit(bench, readers, poisonous):

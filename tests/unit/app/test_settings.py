@@ -1,10 +1,14 @@
 """Settings: read from the environment only, checked by name, shown without secrets."""
 
 import json
+from typing import get_args
 
 import pytest
 
+from app.options.failing import PolicyName
 from app.settings import PREFIX, Settings, SettingsError, masked, origin, variable
+from app.wiring.consumer import build_policies
+from consumers.culprits import Policy
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +58,22 @@ def test_port_of_the_metrics_may_be_none_any_or_one(monkeypatch, given, read):
     assert Settings.load().monitoring_port == read
 
 
+def test_policies_are_a_list_by_type(monkeypatch):
+    monkeypatch.setenv("SQUAD_FAILURE_POLICIES", "squad.create-task.v1=continue, user.register.v1 = stop,")
+
+    settings = Settings.load()
+
+    assert build_policies(settings) == {"squad.create-task.v1": Policy.CONTINUE, "user.register.v1": Policy.STOP}
+    assert {*get_args(PolicyName)} == {*Policy}
+
+
+def test_policy_of_a_type_that_there_is_not_is_refused(monkeypatch):
+    monkeypatch.setenv("SQUAD_FAILURE_POLICIES", "squad.create-task.v9=continue")
+
+    with pytest.raises(SettingsError, match="SQUAD_FAILURE_POLICIES: no such commands"):
+        build_policies(Settings.load())
+
+
 def test_reply_topics_are_a_list_of_names(monkeypatch):
     monkeypatch.setenv("SQUAD_REPLY_TOPICS", "shop.outcomes, admin.outcomes,")
 
@@ -71,6 +91,9 @@ def test_reply_topics_are_a_list_of_names(monkeypatch):
         ("SQUAD_COMMAND_SOURCES", '{"/secret": [1]}', "patterns of types have"),
         ("SQUAD_COMMAND_SOURCES", '{"": ["*"]}', "never empty"),
         ("SQUAD_COMMAND_SOURCES", '{"/secret": ["*"], "/secret": ["*"]}', "comes twice"),
+        ("SQUAD_FAILURE_POLICIES", "a secret", "each is a type, =, and one of park, continue, stop"),
+        ("SQUAD_FAILURE_POLICIES", "user.register.v1=secret", "each is a type, =, and one of park, continue, stop"),
+        ("SQUAD_FAILURE_POLICIES", "user.secret.v1=stop,user.secret.v1=park", "comes twice"),
         ("SQUAD_REPLY_TOPICS", "a secret", "names of topics have"),
         ("SQUAD_REPLY_TOPICS", "x" * 250, "names of topics have"),
         ("SQUAD_REPLY_TOPICS", "shop,squad.commands", "own topics"),
