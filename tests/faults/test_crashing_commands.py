@@ -1,0 +1,71 @@
+"""A command that crashes the backend that is to store it, and with it the whole server: found, and set aside."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+
+from consumers.failures import Settler
+from consumers.records import Batch, Partition
+from db.database import Database
+from migrations import run as migrations
+from outbox.partitions import Partitions
+from tests import making
+from tests.applying import Bench
+from tests.faults.servers import start_own
+from tests.making import record
+from tests.poison import POISON
+
+CRASH = """
+    CREATE FUNCTION crash() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        COPY (SELECT 1) TO PROGRAM 'kill -KILL $PPID';
+        PERFORM pg_sleep(10);
+        RETURN NEW;
+    END $$
+"""
+TRIGGER = f"""
+    CREATE TRIGGER crash BEFORE INSERT ON users FOR EACH ROW WHEN (NEW.name = '{POISON}') EXECUTE FUNCTION crash()
+"""
+
+
+class Alone:
+    """Stands for the source: nobody else is there."""
+
+    def is_current(self, batch: Batch) -> bool:
+        return True
+
+    def read_again(self, batch: Batch) -> None:
+        raise AssertionError("nobody else is there")
+
+    def stop_partition(self, partition: Partition, why: str, next_offset: int) -> None:
+        raise AssertionError(why)
+
+
+@pytest.mark.long_faults
+@pytest.mark.timeout(300)
+async def test_command_that_crashes_postgresql_is_a_dead_letter_and_its_neighbours_are_applied() -> None:
+    async with start_own("embedded", postgres_settings={"fsync": "off"}) as servers:
+        await asyncio.to_thread(migrations.upgrade, servers.database_url)
+        database = Database(url=servers.database_url)
+        await Partitions(database=database).maintain_once()
+        async with database.transaction() as session:
+            await session.execute(text(CRASH))
+            await session.execute(text(TRIGGER))
+        bench = Bench(database)
+        records = [record(making.register_user(name=POISON if n == 2 else "Ada"), command_id=str(n)) for n in range(4)]
+        settler = Settler(
+            processor=bench.processor,
+            source=Alone(),
+            probe=bench.processor.probe,
+            attempts=2,
+            halving_attempts=2,
+            backoff_seconds=0.05,
+            backoff_most_seconds=0.5,
+        )
+
+        assert await settler.settle(await bench.batch(records)) == frozenset()
+
+        assert await bench.rows("SELECT count(*) FROM users") == [(3,)]
+        assert await bench.rows("SELECT command_id, reason FROM dead_letters") == [("2", "unexpected")]
+        await database.close()
