@@ -156,6 +156,7 @@ class Step:
         if {stream for stream, behind in parked.items() if behind == letter.id} != streams:
             raise RivalError("another stream was parked behind the dead letter meanwhile")
         plan = loaded.queues.plan(parked, letter.id, most=attempt.most)
+        attempt.type_name = _type_of_last(loaded, plan)
         results = Results(self.topics, known, {each: row.revision + 1 for each, row in provisional.items()})
         own_is_known = loaded.own is None or loaded.own.identity in provisional
         floor = NOTHING_FORGOTTEN if own_is_known else found.floor_microseconds
@@ -187,9 +188,13 @@ class Step:
         own = self.decoder.decode([letter.record])[0] if attempt.own else None
         attempt.loaded = len(records) + attempt.own
         incoming = self.decoder.decode(records)
-        attempt.type_name = incoming[-1].envelope.type if incoming and incoming[-1].envelope else None
         by_object = {id(each): read for each, read in zip(waiting, incoming, strict=True)}
         return _Loaded(letter=letter, own=own, queues=begun, incoming=by_object)
+
+
+def _type_of_last(loaded: _Loaded, plan: Plan) -> str | None:
+    envelope = loaded.incoming[id(plan.order[-1])].envelope if plan.order else None
+    return None if envelope is None else envelope.type
 
 
 def _streams(incoming: Incoming) -> list[Id]:

@@ -12,6 +12,7 @@ from consumers.failures import HalfDeployedError, Settler
 from consumers.records import Batch, Partition
 from db.database import Database
 from domain.commands import RegisterUser
+from domain.handlers import registration
 from domain.tables import RULES, Rule
 from tests import making
 from tests.applying import Bench
@@ -128,7 +129,7 @@ async def test_record_of_which_nobody_knows_what_it_writes_has_its_partition_sto
     def read(command, reads) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setitem(RULES, RegisterUser, Rule(read, RULES[RegisterUser].decide))
+    monkeypatch.setitem(RULES, RegisterUser, Rule(read, registration.register_user))
     batch = await bench.batch([record(making.register_user())])
 
     assert await settler(bench.processor, readers).settle(batch) == {Partition(TOPIC, 0)}
