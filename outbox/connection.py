@@ -12,6 +12,15 @@ from db.database import Database
 _BEGIN: Final = text("BEGIN")
 _COMMIT: Final = text("COMMIT")
 
+# From 17 on. A client that stops in the middle of a statement's messages is neither idle nor in a statement; a relay's
+# successor would wait for the cursor's row for ever. Not for the connection: to see what is new may take longer.
+_LIMIT: Final = text(
+    """
+    SELECT set_config('transaction_timeout', '60s', true)
+    WHERE CAST(current_setting('server_version_num') AS integer) >= 170000
+    """
+)
+
 
 async def connect_alone(database: Database) -> AsyncConnection:
     """Open a connection in autocommit, to be closed by `disconnect`.
@@ -43,8 +52,10 @@ async def own_connection(database: Database) -> AsyncIterator[AsyncConnection]:
 async def transaction_on(connection: AsyncConnection) -> AsyncIterator[None]:
     """Make a transaction of the statements in the block, on a connection that is otherwise in autocommit.
 
-    There is no rollback: whoever meets an error disconnects, and the server undoes what was begun.
+    There is no rollback: whoever meets an error disconnects, and the server undoes what was begun; after a minute also
+    where nobody disconnects.
     """
     await connection.execute(_BEGIN)
+    await connection.execute(_LIMIT)
     yield
     await connection.execute(_COMMIT)

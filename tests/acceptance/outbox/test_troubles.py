@@ -9,7 +9,13 @@ from uuid import uuid4
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import NotEnoughReplicasAfterAppendError
+from aiokafka.errors import (
+    BrokerResponseError,
+    InvalidProducerEpoch,
+    NotEnoughReplicasAfterAppendError,
+    OutOfOrderSequenceNumber,
+    UnknownProducerId,
+)
 from aiokafka.producer.sender import SendProduceReqHandler
 
 from db.database import Database
@@ -76,6 +82,40 @@ async def test_missing_topic_lets_others_go_on_and_is_gone_on_with_once_it_is_ma
         f"kafka takes nothing place={missing} error=UNKNOWN_TOPIC_OR_PARTITION",
         f"kafka takes rows again place={missing}",
     ]
+
+
+@pytest.mark.parametrize("error", [OutOfOrderSequenceNumber, InvalidProducerEpoch, UnknownProducerId])
+async def test_producer_that_can_go_on_no_more_is_renewed_and_loses_nothing(
+    database: Database,
+    bootstrap_servers: str,
+    topic_factory: TopicFactory,
+    build_publisher: BuildPublisher,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[BrokerResponseError],
+) -> None:
+    """The broker's first answer is changed into one that ends the producer; whether it has the rows nobody knows."""
+    topic = await topic_factory(partitions=1)
+    handle, changed = SendProduceReqHandler.handle_response, [False]
+
+    def answer(self: SendProduceReqHandler, response: Any) -> None:
+        if not changed[0]:
+            changed[0] = True
+            for _, partitions in response.topics:
+                partitions[:] = [(number, error.errno, *rest) for number, _, *rest in partitions]
+        handle(self, response)
+
+    monkeypatch.setattr(SendProduceReqHandler, "handle_response", answer)
+    await write_rows(database, "a", range(1, 11), topic=topic)
+    publisher = build_publisher()
+    async with leading_relay(database, publisher) as relay:
+        await relay.pass_once()
+        await write_rows(database, "a", [11], topic=topic)
+        await relay.pass_once()
+
+    found = sequences(await read_topic(bootstrap_servers, topic, 1), "a")
+    assert list(dict.fromkeys(found)) == list(range(1, 12))
+    assert publisher._tally.producers == 3, "the spent one, the one for single rows, the new one"
+    assert publisher.troubles.describe() == {}
 
 
 async def test_partition_whose_copies_are_not_in_step_is_named_and_lets_others_go_on(

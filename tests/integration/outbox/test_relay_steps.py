@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from db.database import Database
+from outbox.connection import own_connection, transaction_on
 from outbox.errors import InRecoveryError, LeaseLostError, MissingCursorError, WrongClusterError
 from outbox.lease import Lease
 from outbox.relay import Relay
@@ -304,3 +305,15 @@ async def test_notification_wakes_across_connections(database: Database) -> None
         assert await wake.wait(20)
         listener.stop()
         notifier.stop()
+
+
+async def test_transaction_of_the_relay_ends_where_nobody_ends_it(database: Database) -> None:
+    """A relay that is stopped in the middle of a statement's messages would keep the cursor from its successor."""
+    limit = text("SELECT current_setting('transaction_timeout', true)")
+    async with own_connection(database) as connection:
+        if int(str(await connection.scalar(text("SHOW server_version_num")))) < 170000:
+            pytest.skip("PostgreSQL has no such timeout before 17")
+        async with transaction_on(connection):
+            assert await connection.scalar(limit) == "1min"
+        # What is new may take longer to be seen.
+        assert await connection.scalar(limit) == "0"
