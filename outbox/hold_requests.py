@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, LargeBinary, SmallInteger, Text, bindparam, text
+from sqlalchemy import BigInteger, LargeBinary, SmallInteger, Text, TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import audit
@@ -17,7 +17,8 @@ _LIST: Final = text(
     """
     SELECT topic, key, min(position) AS position, count(*) AS rows, (array_agg(reason ORDER BY position))[1] AS reason,
            min(since) AS since, bool_or(release_requested) AS release_requested,
-           bool_or(skip_requested) AS skip_requested, max(awaits) AS awaits
+           bool_or(skip_requested) AS skip_requested, bool_or(divert_requested) AS divert_requested,
+           max(awaits) AS awaits
     FROM held
     WHERE (:topic IS NULL OR topic = :topic) AND (:key IS NULL OR key = :key)
     GROUP BY topic, key, CASE WHEN key IS NULL THEN position END
@@ -51,8 +52,13 @@ _SKIP: Final = text("UPDATE held SET skip_requested = true WHERE position = :pos
     bindparam("position", type_=BigInteger)
 )
 
+_DIVERT: Final = text("UPDATE held SET divert_requested = true WHERE position = :position").bindparams(
+    bindparam("position", type_=BigInteger)
+)
+
 SKIP: Final = "holds skip"
-"""How the audit calls it."""
+DIVERT: Final = "holds divert"
+"""How the audit calls them."""
 
 _NOTIFY: Final = text("SELECT pg_notify(:channel, '')")
 
@@ -69,7 +75,7 @@ class HoldSummary:
         position, reason: of its first row.
         rows: how many wait.
         since: when the first of them began to.
-        release_requested, skip_requested: what an operator asked for and the relay has not done yet.
+        release_requested, skip_requested, divert_requested: what an operator asked for and the relay has not done yet.
         awaits: the topic or partition that takes nothing now; when it does, the relay goes on by itself.
     """
 
@@ -81,6 +87,7 @@ class HoldSummary:
     since: datetime
     release_requested: bool
     skip_requested: bool
+    divert_requested: bool
     awaits: str | None
 
 
@@ -144,14 +151,35 @@ async def request_skip(session: AsyncSession, *, position: int, reason: str, rel
     Raises:
         NotHeldError: nothing at this position is held.
     """
+    await _let_go(session, _SKIP, SKIP, position=position, reason=reason, release_others=release_others)
+
+
+async def request_divert(session: AsyncSession, *, position: int, reason: str, release_others: bool) -> None:
+    """Ask for one held row to be published as a dead letter, in place of where it was to go.
+
+    Args:
+        session: in a transaction, which the caller commits.
+        position: of the row.
+        reason: for the audit.
+        release_others: whether the others of its topic and key are to be published then; else they stay held.
+
+    Raises:
+        NotHeldError: nothing at this position is held.
+    """
+    await _let_go(session, _DIVERT, DIVERT, position=position, reason=reason, release_others=release_others)
+
+
+async def _let_go(
+    session: AsyncSession, statement: TextClause, action: str, *, position: int, reason: str, release_others: bool
+) -> None:
     row = await _find(session, position)
-    await session.execute(_SKIP, {"position": position})
+    await session.execute(statement, {"position": position})
     if release_others:
         await _release(session, row, position)
     before = {"topic": row.topic, "key": None if row.key is None else row.key.decode(errors="replace")}
     await audit.record(
         session,
-        action=SKIP,
+        action=action,
         target=f"outbox/{position}",
         reason=reason,
         before=before | {"reason": row.reason},

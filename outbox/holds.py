@@ -43,9 +43,9 @@ _ADD: Final = text(
 
 REQUESTED: Final = text(
     """
-    SELECT position, topic, key, release_requested, skip_requested
+    SELECT position, topic, key, reason, release_requested, skip_requested, divert_requested
     FROM held
-    WHERE (release_requested OR skip_requested) AND slot BETWEEN :slot_from AND :slot_to
+    WHERE (release_requested OR skip_requested OR divert_requested) AND slot BETWEEN :slot_from AND :slot_to
     ORDER BY position
     LIMIT 1
     """
@@ -66,7 +66,7 @@ LINES: Final = text(
     SELECT w.position, o.bytes, o.position IS NOT NULL
     FROM (
         SELECT h.position FROM held h
-        WHERE {_OF_HOLD} AND NOT h.skip_requested
+        WHERE {_OF_HOLD} AND NOT h.skip_requested AND NOT h.divert_requested
         ORDER BY h.position
         LIMIT :page_rows
     ) w LEFT JOIN LATERAL (
@@ -119,9 +119,9 @@ _LET_AWAIT: Final = text(
     """  # noqa: S608 - constants only
 ).bindparams(*_PLACE, bindparam("awaits", type_=Text))
 
-_EXPLAIN: Final = text("UPDATE held SET reason = :reason WHERE position = :position").bindparams(
-    bindparam("position", type_=BigInteger)
-)
+_EXPLAIN: Final = text(
+    "UPDATE held SET reason = :reason, divert_requested = false WHERE position = :position"
+).bindparams(bindparam("position", type_=BigInteger))
 
 
 class First(NamedTuple):
@@ -156,14 +156,17 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What an operator wants of a hold: that one line is dropped, or that all of it is released, or first this then
-    that.
+    """What an operator wants of a hold: that one line is dropped or diverted, or that all of it is released, or first
+    this then that.
     """
 
     hold: Hold
     position: int
     is_release: bool
     is_skip: bool
+    is_divert: bool
+    reason: str
+    """Why the line is held."""
 
 
 class Holds:
@@ -241,9 +244,16 @@ class Holds:
         found = (await connection.execute(REQUESTED, self.slots)).one_or_none()
         if found is None:
             return None
-        position, topic, key, is_release, is_skip = found
+        position, topic, key, reason, is_release, is_skip, is_divert = found
         hold = Hold(topic=topic, key=key, position=position)
-        return Request(hold=hold, position=position, is_release=is_release, is_skip=is_skip)
+        return Request(
+            hold=hold,
+            position=position,
+            is_release=is_release,
+            is_skip=is_skip,
+            is_divert=is_divert and not is_skip,
+            reason=reason,
+        )
 
     async def look_again(self, connection: AsyncConnection, hold: Hold) -> bool:
         """See what is left of a hold of which lines were removed; one without lines is over.

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
 
@@ -16,6 +16,7 @@ from db.waiting import done_before, jittered_seconds, wait_for
 from outbox.errors import InRecoveryError, LeaseLostError, MissingCursorError
 from outbox.lease import Lease
 from outbox.reader import Page, Reader
+from outbox.refused import Refused
 from outbox.settling import Publisher, RefusalPolicy, Settled, Settler
 from outbox.tally import Tally
 from outbox.troubles import Troubles
@@ -205,7 +206,11 @@ class Relay:
         if release is None:
             return 0
         self._check_lease()
-        refused = await self._publisher.publish(release.records) if release.records else ()
+        refused: Sequence[Refused] = ()
+        if release.records and release.request.is_divert:
+            refused = await self._settler.divert(release.records, reason=release.request.reason)
+        elif release.records:
+            refused = await self._publisher.publish(release.records)
         await reader.releases.settle(release, refused)
         return max(1, len(release.records))
 

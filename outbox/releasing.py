@@ -59,6 +59,10 @@ class Releases:
         request = await self._holds.find_request(self._connection)
         if request is None or request.is_skip:
             return None if request is None else Release(request=request)
+        if request.is_divert:
+            rows = await window.fetch_positions(self._connection, [request.position])
+            missing = [] if rows else [request.position]
+            return Release(request=request, records=wire.wrap(rows), missing=missing)
         found = await held.fetch_lines(self._connection, request.hold, page_rows=self._page_rows)
         lines = held.cut(found, page_bytes=self._page_bytes)
         rows = await window.fetch_positions(self._connection, [line.position for line in lines if line.is_there])
@@ -70,7 +74,7 @@ class Releases:
 
         Args:
             release: from `find`; its records were given to the publisher.
-            refused: what the publisher did not publish.
+            refused: what the publisher did not publish, or of what there can be no dead letter.
 
         Raises:
             LeaseLostError: a later epoch has the cursor; nothing was stored.
@@ -80,6 +84,8 @@ class Releases:
             await cursors.fence(self._connection, self._cursor)
             if request.is_skip:
                 await self._skip(request)
+            elif request.is_divert:
+                await self._divert(release, refused)
             else:
                 await self._release(release, refused)
         if not await self._holds.look_again(self._connection, request.hold):
@@ -90,6 +96,19 @@ class Releases:
             await held.mark(self._connection, request.hold, released=True)
         await held.remove(self._connection, [request.position])
         logger.warning("held row skipped position=%d topic=%s", request.position, request.hold.topic)
+
+    async def _divert(self, release: Release, refused: Sequence[Refused]) -> None:
+        request = release.request
+        reasons = {each.position: each.reason for each in refused}
+        reasons |= dict.fromkeys(release.missing, "the outbox has no such row any more")
+        for position, reason in reasons.items():
+            await held.explain(self._connection, position, reason)
+        if reasons:
+            return
+        if request.is_release:
+            await held.mark(self._connection, request.hold, released=True)
+        await held.remove(self._connection, [request.position])
+        logger.warning("held row diverted position=%d topic=%s", request.position, request.hold.topic)
 
     async def _release(self, release: Release, refused: Sequence[Refused]) -> None:
         reasons = {each.position: each.reason for each in refused}

@@ -25,13 +25,14 @@ from outbox.refused import Refused
 from outbox.settling import Settled
 from outbox.wire import Record
 
-# Rows that an operator has asked to skip are the requests' to serve.
+# Rows that an operator has asked to skip or to divert are the requests' to serve.
 AWAITING: Final = text(
     """
     SELECT w.position, o.bytes, o.position IS NOT NULL
     FROM (
         SELECT position FROM held
         WHERE awaits = :awaits AND slot BETWEEN :slot_from AND :slot_to AND NOT skip_requested
+          AND NOT divert_requested
         ORDER BY position
         LIMIT :page_rows
     ) w LEFT JOIN LATERAL (

@@ -99,6 +99,15 @@ class Settler:
             refused = await self._settle(refused, settled)
         return settled
 
+    async def divert(self, records: Sequence[Record], *, reason: str) -> Sequence[Refused]:
+        """Publish dead letters of rows, whatever the policy; give those of which there can be none.
+
+        Args:
+            records: each as if it were alone.
+            reason: why they are no longer to go where they were to.
+        """
+        return await self._divert([Refused(record=record, reason=reason) for record in records])
+
     async def _settle(self, refused: Sequence[Refused], settled: Settled) -> Sequence[Refused]:
         """Decide about the first refused row of each key, and publish those behind them again, if they may pass."""
         settled.held.extend(each for each in refused if each.awaits is not None)

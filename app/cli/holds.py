@@ -1,4 +1,4 @@
-"""`squad holds list | release | skip`: outbox rows that Kafka refused, and those that wait behind them."""
+"""`squad holds list | release | skip | divert`: outbox rows that Kafka refused, and those that wait behind them."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -9,6 +9,8 @@ from app.cli.output import Json, Reason, print_fields, print_json, print_rows
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
+
+    from outbox.hold_requests import HoldSummary
 
 app = typer.Typer()
 holds = typer.Typer(help="Outbox rows that wait because Kafka refused them, or one before them.", no_args_is_help=True)
@@ -42,7 +44,7 @@ def list_holds(
             "position": hold.position,
             "rows": hold.rows,
             "since": hold.since.isoformat(),
-            "requested": "skip" if hold.skip_requested else "release" if hold.release_requested else None,
+            "requested": _requested(hold),
             "awaits": hold.awaits,
             "reason": hold.reason,
         }
@@ -85,6 +87,32 @@ def skip(
         return {"position": position, "requested": "skip", "others": then}
 
     _tell(_run(request), as_json=as_json)
+
+
+@holds.command("divert")
+def divert(
+    *,
+    position: Annotated[int, typer.Option(help="Position of the held row that is to go to the dead letters.")],
+    then: Annotated[
+        Literal["hold", "release"], typer.Option(help="What becomes of the others of its topic and key.")
+    ] = "hold",
+    reason: Reason,
+    as_json: Json = False,
+) -> None:
+    """Publish a held row as a dead letter, in place of where it was to go; if it cannot be one, it stays held."""
+    from outbox import hold_requests
+
+    async def request(session: "AsyncSession") -> dict[str, Any]:
+        release_others = then == "release"
+        await hold_requests.request_divert(session, position=position, reason=reason, release_others=release_others)
+        return {"position": position, "requested": "divert", "others": then}
+
+    _tell(_run(request), as_json=as_json)
+
+
+def _requested(hold: "HoldSummary") -> str | None:
+    wanted = {"skip": hold.skip_requested, "divert": hold.divert_requested, "release": hold.release_requested}
+    return next((name for name, is_wanted in wanted.items() if is_wanted), None)
 
 
 async def _find(session: "AsyncSession", topic: str | None, key: str | None, position: int | None) -> int:

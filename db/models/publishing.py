@@ -106,7 +106,11 @@ class HeldRow(Base):
         CheckConstraint("reason <> ''", name="reason_given"),
         # Not over the key, which can be longer than an index takes; the slot narrows as well.
         Index("ix_held_slot_position", "slot", "position"),
-        Index("ix_held_requested", "position", postgresql_where=text("release_requested OR skip_requested")),
+        Index(
+            "ix_held_asked_for",
+            "position",
+            postgresql_where=text("release_requested OR skip_requested OR divert_requested"),
+        ),
         Index("ix_held_awaits", "awaits", "position", postgresql_where=text("awaits IS NOT NULL")),
     )
 
@@ -119,3 +123,4 @@ class HeldRow(Base):
     release_requested: Mapped[bool] = mapped_column(server_default=text("false"))
     skip_requested: Mapped[bool] = mapped_column(server_default=text("false"))
     awaits: Mapped[str | None] = mapped_column(Text)
+    divert_requested: Mapped[bool] = mapped_column(server_default=text("false"))

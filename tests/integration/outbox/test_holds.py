@@ -350,3 +350,44 @@ async def test_holds_are_listed_by_topic_and_key(database: Database) -> None:
 @pytest.mark.parametrize("key", [b"plain", b"\xff\x00", b"\\xyz", "tasks ü".encode(), b"line\nbreak"])
 def test_keys_are_shown_as_they_can_be_given(key: bytes) -> None:
     assert hold_requests.parse_key(hold_requests.show_key(key) or "") == key
+
+
+@pytest.mark.parametrize("release_others", [False, True])
+async def test_single_held_row_is_diverted_when_an_operator_wants_it_and_the_others_as_said(
+    database: Database,
+    release_others: bool,
+) -> None:
+    publisher = refusing(1)
+    policy = RefusalPolicy(way="hold", dead_letters_topic="squad.dead-letters")
+    await write_rows(database, "a", [1, 2])
+    async with leading_relay(database, publisher, refusals=policy) as relay:
+        await relay.pass_once()
+        position = await position_of(database, "a", 1)
+        async with database.transaction() as session:
+            await hold_requests.request_divert(
+                session, position=position, reason="nobody needs it", release_others=release_others
+            )
+        for _ in range(3):
+            await relay.relay_batch()
+
+    letters = [each for each in publisher.records if each.topic == "squad.dead-letters"]
+    assert [each.key for each in letters] == [b"a"]
+    assert dict(letters[0].headers())["dead-letter-reason"] == b"refused-by-kafka"
+    assert numbers(publisher, "a") == ([2] if release_others else [])
+    assert len(await held(database)) == (0 if release_others else 1)
+    (note,) = await fetch_rows(database, "SELECT action, reason FROM audit")
+    assert tuple(note) == ("holds divert", "nobody needs it")
+
+
+async def test_held_row_that_cannot_be_a_dead_letter_stays_held_and_is_not_tried_for_ever(database: Database) -> None:
+    publisher = RecordingPublisher(refuse=lambda _: True)
+    policy = RefusalPolicy(way="hold", dead_letters_topic="squad.dead-letters")
+    await write_rows(database, "a", [1])
+    async with leading_relay(database, publisher, refusals=policy) as relay:
+        await relay.pass_once()
+        async with database.transaction() as session:
+            position = await position_of(database, "a", 1)
+            await hold_requests.request_divert(session, position=position, reason="try", release_others=False)
+        await relay.relay_batch()
+    (row,) = await fetch_rows(database, "SELECT reason, divert_requested FROM held")
+    assert ("its dead letter:" in row.reason, row.divert_requested) == (True, False)

@@ -162,5 +162,5 @@ async def test_lines_of_a_hold_are_found_by_its_slot_and_rows_by_position(connec
     assert {node["Node Type"] for node in scans(rows)} <= {"Index Scan"}
     assert blocks(rows) < 20
     requested = await explain(connection, holds.REQUESTED, slot_from=0, slot_to=1023)
-    assert {node["Index Name"] for node in scans(requested)} == {"ix_held_requested"}
+    assert {node["Index Name"] for node in scans(requested)} == {"ix_held_asked_for"}
     assert blocks(requested) < 10
