@@ -8,7 +8,7 @@ from db.controls import Control, Pauses, fetch_controls
 from db.database import Database
 from db.describing import describe
 from db.errors import Failure, classify
-from db.waiting import wait_for
+from db.waiting import jittered_seconds, wait_for
 
 logger = logging.getLogger("squad.process")
 
@@ -49,6 +49,24 @@ class Controls:
                 if not self._is_stale:
                     logger.warning("controls cannot be read, the last ones hold: %s", describe(error))
                 self._is_stale = True
+
+    async def read_first(self) -> None:
+        """Read for the first time, for as long as it takes: before that nobody knows what is paused.
+
+        Raises:
+            SQLAlchemyError: the database says something that waiting does not cure.
+        """
+        for seconds in jittered_seconds(most_seconds=self._interval_seconds):
+            try:
+                return await self.read_once()
+            except Exception as error:
+                if classify(error) is not Failure.TRANSIENT:
+                    raise
+                if not self._is_stale:
+                    logger.warning("nothing is begun before the controls can be read: %s", describe(error))
+                self._is_stale = True
+            await asyncio.sleep(seconds)
+        return None
 
     def stop(self) -> None:
         """Let `run` end; may be called again."""

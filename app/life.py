@@ -109,7 +109,10 @@ async def _live(settings: Settings, kind: Kind, asked: asyncio.Event) -> None:
         logger.info("%s stopped before it had started", kind)
         return
     calm_collector()
-    async with wiring.open_process(settings, kind) as process, wiring.open_database(settings, pool_size=1) as database:
+    async with (
+        wiring.open_process(settings, kind, prepared=False) as process,
+        wiring.open_database(settings, pool_size=1) as database,
+    ):
         heartbeat = Heartbeat(
             database=database,
             kind=kind,
@@ -119,8 +122,9 @@ async def _live(settings: Settings, kind: Kind, asked: asyncio.Event) -> None:
         process.ready["process"] = lambda: "it is to end" if asked.is_set() else None
         _show_heartbeat(process, heartbeat, database, settings)
         async with wiring.monitored(settings, kind, process):
-            logger.info("%s started", kind)
-            await _run_together(process.parts, heartbeat, asked)
+            if await done_before(asked, process.prepare()):
+                logger.info("%s started", kind)
+                await _run_together(process.parts, heartbeat, asked)
     logger.info("%s stopped", kind)
 
 

@@ -45,12 +45,13 @@ VERSION: Final = version("agent-squad")
 
 
 @asynccontextmanager
-async def open_process(settings: Settings, kind: Kind) -> AsyncIterator[Process]:
+async def open_process(settings: Settings, kind: Kind, *, prepared: bool = True) -> AsyncIterator[Process]:
     """Give a process, whose connections are closed at the end.
 
     Args:
         settings: of the process.
         kind: which parts it has.
+        prepared: whether its parts may run at once; if not, the caller sees to `prepare`.
     """
     async with AsyncExitStack() as resources:
         database = await resources.enter_async_context(open_database(settings, batches=True))
@@ -62,7 +63,7 @@ async def open_process(settings: Settings, kind: Kind) -> AsyncIterator[Process]
         process, wake = Process(), Wake()
         controls = Controls(database=upkeep, interval_seconds=settings.controls_interval_seconds)
         # Before anything is read or published: what is paused stays so when a process starts.
-        await controls.read_once()
+        process.first.append(controls.read_first)
         process.parts.append(controls)
         process.pools.update(lanes=database, relay=own, upkeep=upkeep)
         process.describe["version"] = lambda: VERSION
@@ -78,4 +79,6 @@ async def open_process(settings: Settings, kind: Kind) -> AsyncIterator[Process]
                 add_relays(process, settings, own, wake, controls)
             case _:
                 assert_never(kind)
+        if prepared:
+            await process.prepare()
         yield process

@@ -1,6 +1,6 @@
 """What a process is made of."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -27,6 +27,7 @@ class Process:
 
     Args:
         parts: each runs until it is stopped.
+        first: what has to be done before any of them runs; may wait for the database.
         describe: give what the process shows of itself, by subject.
         readers: give the parts' metrics.
         looks: ask the database for metrics that stand there.
@@ -35,11 +36,17 @@ class Process:
     """
 
     parts: list[Part] = field(default_factory=list)
+    first: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     describe: dict[str, Callable[[], Any]] = field(default_factory=dict)
     readers: list[Reader] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
     ready: dict[str, Wellness] = field(default_factory=dict)
     pools: dict[str, Database] = field(default_factory=dict)
+
+    async def prepare(self) -> None:
+        """Do what has to be done before the parts run."""
+        for work in self.first:
+            await work()
 
 
 def show_error(last: tuple[datetime, str] | None) -> dict[str, str] | None:

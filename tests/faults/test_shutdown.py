@@ -118,6 +118,7 @@ async def lease_is_anothers(run: Scenario, _: Wire, __: Actor | None) -> None:
 
 SHORT: Final = [
     State(what="database silent at the start", role="service", make=all_of("postgres", Hole()), starting=True),
+    State(what="database away at the start", role="service", make=all_of("postgres", Cut()), starting=True),
     State(what="database silent in a batch", role="service", make=silent_in_a_batch, codes={EXIT_CUT}),
     State(what="told twice", role="service", make=silent_in_a_batch, codes={128 + signal.SIGTERM}, twice=True),
     State(what="broker silent while a page is sent", role="service", make=silent_while_sending),
