@@ -184,6 +184,9 @@ async def test_all_connections_leave_a_server_that_has_become_read_only_for_the_
         await write_rows(database, "a", [1])
         await publisher.wait_until(lambda records: len(records) == 1)
         assert await all_ports(database) == {port_of(pair.primary)}
+        in_use = await relays.engine.connect()
+        driver = (await in_use.get_raw_connection()).driver_connection
+        assert driver is not None
         read_only = "ALTER SYSTEM SET default_transaction_read_only = on"
         await administer(pair.primary.database_url, read_only, RELOAD)
         assert await administer(pair.standby.database_url, "SELECT pg_promote(true, 30)") is True
@@ -196,6 +199,9 @@ async def test_all_connections_leave_a_server_that_has_become_read_only_for_the_
         await write_rows(database, "a", [2])
         # The cursor may not have come over before the promotion; then the first is repeated.
         await publisher.wait_until(lambda records: len({each.position for each in records}) == 2)
+        assert driver.is_closed(), "also what somebody uses leaves, though it never wrote"
+        await in_use.invalidate()
+        await in_use.close()
         relay.stop()
         await relaying
     (finding,) = [each async for each in check_hosts(Settings(database_url=pair.url()))]
