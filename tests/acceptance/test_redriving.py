@@ -27,8 +27,10 @@ async def test_failed_command_and_those_behind_it_are_redriven_in_order(service,
 
     with running(service, "relay", "run"):
         async with consuming(service, database):
-            await send(service, [making.register_user(user), making.create_squad(user, other)])
-            await eventually("there is a user", lambda: decided(database, 2))
+            await send(service, [making.register_user(user)])
+            await eventually("there is a user", lambda: decided(database, 1))
+            await send(service, [making.create_squad(user, other)])
+            await eventually("there is a squad", lambda: decided(database, 2))
             with monkeypatch.context() as patch:
                 poison(patch)
                 poisoned = making.create_squad(user, squad, name=POISON)
