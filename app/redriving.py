@@ -12,7 +12,7 @@ from consumers import letter_search
 from consumers.letter_locks import Act, LetterError, SettledError, TakenError, UnfitError, WaitsError
 from consumers.letter_search import Filter, LetterState, NoLetterError
 from consumers.redrive import Ending, Redriver
-from consumers.redrive_step import Order
+from consumers.redrive_orders import Order
 from db import audit
 from db.database import Database
 

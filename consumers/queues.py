@@ -17,6 +17,13 @@ _STREAMS: Final = text(
     "SELECT CAST(stream AS text) FROM parked_streams WHERE dead_letter_id = CAST(:id AS uuid) ORDER BY stream"
 )
 
+_LOOK: Final = text(
+    """
+    SELECT CAST(stream AS text), CAST(dead_letter_id AS text) FROM parked_streams
+    WHERE stream = ANY(CAST(:streams AS uuid[]))
+    """
+)
+
 # The first one of each stream always, and then as many as there is room for.
 _FIRST: Final = text(
     f"""
@@ -217,6 +224,11 @@ async def _find(session: AsyncSession, record: StoredRecord) -> list[Id]:
         "timestamp": place.at,
     }
     return [row[0] for row in await fetch_records(session, _FIND, asked)]
+
+
+async def look(session: AsyncSession, streams: Collection[Id]) -> dict[Id, Id]:
+    """Give the letters that those of the streams wait behind which are parked, without a lock."""
+    return {row[0]: row[1] for row in await fetch_records(session, _LOOK, {"streams": list(streams)})}
 
 
 async def lock(session: AsyncSession, streams: Collection[Id]) -> dict[Id, Id]:

@@ -19,7 +19,8 @@ from consumers.culprits import DEFAULT_POLICY, Culprit, Policy
 from consumers.inbox import RivalError
 from consumers.letter_locks import LetterError, SettledError
 from consumers.letter_search import LetterState, NoLetterError
-from consumers.redrive_step import Attempt, Order, Progress, RefusedAgainError, Step
+from consumers.redrive_orders import Attempt, Order, Progress, RefusedAgainError
+from consumers.redrive_step import Step
 from db import audit
 from db.database import Database
 from db.describing import describe, origin, trace
@@ -121,10 +122,8 @@ class Redriver:
                     attempt, tries, waits = Attempt(most=self._more(attempt), audited=True), 0, self._waits()
                 elif isinstance(came_to, RefusedAgainError):
                     return await self._fail(ending, order, came_to, attempts=1)
-                elif attempt.loaded > 1 and attempt.most > 1:
-                    # Of each stream so many are loaded; one alone is decided only when that is what is asked for.
-                    most = min(attempt.loaded, attempt.most) // 2
-                    attempt, since = Attempt(most=most, audited=attempt.audited), monotonic()
+                elif attempt.loaded > 1:
+                    attempt, since = Attempt(most=attempt.loaded // 2, audited=attempt.audited), monotonic()
                 elif attempt.culprit is not None or not attempt.loaded:
                     raise came_to
                 elif (tries := tries + 1) < self._attempts:

@@ -1,103 +1,31 @@
 """One transaction of a redrive: a dead letter's own record, and the next ones that wait behind it, by the live path."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consumers import dead_letters, inbox, letter_locks, queues
-from consumers.culprits import Culprit, envelope_of
-from consumers.decide import Decisions, declare_reads, streams_of
+from consumers import dead_letters, inbox, letter_locks, own_record, queues
+from consumers.culprits import Culprit
+from consumers.decide import Decisions, declare_reads
 from consumers.decode import Decoder, Incoming
 from consumers.inbox import Identity, Provisional, RivalError
-from consumers.letter_locks import Act, LockedLetter, SettledError, WaitsError
+from consumers.letter_locks import Act, LockedLetter, SettledError
 from consumers.letter_search import LetterState
 from consumers.parking import Parking, ParkingLimits
-from consumers.processor import end_segment
 from consumers.queues import Plan, Queues
 from consumers.records import Record
+from consumers.redrive_orders import Attempt, Order, Progress
 from consumers.results import Results, Topics
 from db import audit
 from db.load import load_state, lock_roots
 from db.write import write_state
 from domain.reads import Reads
 from domain.values import Id
-from messages.ids import CommandIds
-from messages.outcome import CommandOutcome, Outcome
-from messages.refusals import Reason
-from messages.registry import OUTCOME
 
 NOTHING_FORGOTTEN: Final = -1
 """A floor for commands that the inbox knows: it keeps those whose outcomes are not final."""
-
-
-class RefusedAgainError(Exception):
-    """A dead letter's own record still cannot be applied.
-
-    Args:
-        reason, detail: what is wrong with it now.
-    """
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What an operator wants of a dead letter.
-
-    Args:
-        act: redrive or discard.
-        reason: why, for the audit.
-        max_replays: how often it may have been redriven in vain.
-    """
-
-    act: Act
-    reason: str
-    max_replays: int
-
-
-@dataclass(slots=True, kw_only=True)
-class Attempt:
-    """How a transaction is to go about it, and how far it came, should it fail.
-
-    Args:
-        most: records that it takes at most.
-        culprit: given where its only record has failed often enough: that becomes a dead letter.
-        audited: whether the act is noted already.
-        loaded: how many records it took; known as soon as it can fail because of one.
-        own: whether the letter's own record is among them.
-        type_name: of the last one that waited, where it can be read.
-    """
-
-    most: int
-    culprit: Culprit | None = None
-    audited: bool = False
-    loaded: int = 0
-    own: bool = False
-    type_name: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """What a committed transaction did.
-
-    Args:
-        decided: how many records.
-        left: rows that still wait behind the letter.
-        streams_left: streams that do.
-        became_letters: ids of further dead letters, of records that waited.
-        state: of the letter now.
-    """
-
-    decided: int
-    left: int
-    streams_left: int
-    became_letters: Sequence[Id]
-    state: LetterState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,23 +76,28 @@ class Step:
         found = await inbox.find(session, identities)
         provisional = _own_rows(loaded.everything, await inbox.find_provisional(session, identities))
         known = {identity: each for identity, each in found.known.items() if identity not in provisional}
-        deciding = [each for each in loaded.everything if each is not loaded.own or order.act is Act.REDRIVE]
+        seen = await queues.look(session, {stream for each in loaded.queues.records for stream in each.streams})
+        plan = loaded.queues.plan(seen, letter.id, most=attempt.most - attempt.own)
+        # Nothing else is loaded, so that what fails alone is the culprit.
+        planned = [loaded.incoming[id(waiting)] for waiting in plan.order]
+        attempt.note(planned)
+        deciding = [loaded.own, *planned] if loaded.own is not None and order.act is Act.REDRIVE else planned
         reads = declare_reads(deciding, known)
         _add_streams(reads, streams)
         state = await (load_state if attempt.culprit is None else lock_roots)(session, reads)
-        parked = await queues.lock(session, reads.streams_to_change())
+        parked = await queues.lock(session, {*reads.streams_to_change(), *seen})
         if {stream for stream, behind in parked.items() if behind == letter.id} != streams:
             raise RivalError("another stream was parked behind the dead letter meanwhile")
-        plan = loaded.queues.plan(parked, letter.id, most=attempt.most)
-        attempt.type_name = _type_of_last(loaded, plan)
+        if any(parked.get(stream) != behind for stream, behind in seen.items()):
+            raise RivalError("a stream was handed on meanwhile")
         results = Results(self.topics, known, {each: row.revision + 1 for each, row in provisional.items()})
         own_is_known = loaded.own is None or loaded.own.identity in provisional
         floor = NOTHING_FORGOTTEN if own_is_known else found.floor_microseconds
         decisions = Decisions(results, state, letter.now, floor, Parking(ParkingLimits()), attempt.culprit)
         if loaded.own is not None:
-            await _settle_own(session, order.act, loaded.own, letter, decisions, parked, provisional)
+            await own_record.settle(session, order.act, loaded.own, letter, decisions, parked, provisional)
         for waiting in plan.order:
-            await _decide(session, decisions, loaded.incoming[id(waiting)])
+            await own_record.decide(session, decisions, loaded.incoming[id(waiting)])
         await _write(session, decisions, provisional)
         handed_on = _hand_on(loaded, plan, decisions, attempt.culprit)
         return await _advance(session, loaded, plan, handed_on, order, attempt, results)
@@ -181,24 +114,14 @@ class Step:
             streams,
             most=attempt.most - attempt.own,
             max_bytes=self.max_bytes,
-            streams_of=lambda record: _streams(self.decoder.decode([record])[0]),
+            streams_of=lambda record: own_record.streams_of_command(self.decoder.decode([record])[0]),
         )
         waiting = begun.records
         records: list[Record] = [each.record for each in waiting]
         own = self.decoder.decode([letter.record])[0] if attempt.own else None
-        attempt.loaded = len(records) + attempt.own
         incoming = self.decoder.decode(records)
         by_object = {id(each): read for each, read in zip(waiting, incoming, strict=True)}
         return _Loaded(letter=letter, own=own, queues=begun, incoming=by_object)
-
-
-def _type_of_last(loaded: _Loaded, plan: Plan) -> str | None:
-    envelope = loaded.incoming[id(plan.order[-1])].envelope if plan.order else None
-    return None if envelope is None else envelope.type
-
-
-def _streams(incoming: Incoming) -> list[Id]:
-    return [] if incoming.command is None else streams_of(incoming.command)
 
 
 def _add_streams(reads: Reads, streams: Iterable[Id]) -> None:
@@ -217,58 +140,6 @@ def _own_rows(incoming: Iterable[Incoming], found: dict[Identity, Provisional]) 
         if each.identity is not None and row is not None and (row.topic, row.partition, row.offset) == place:
             own[each.identity] = row
     return own
-
-
-async def _settle_own(
-    session: AsyncSession,
-    act: Act,
-    own: Incoming,
-    letter: LockedLetter,
-    decisions: Decisions,
-    parked: dict[Id, Id],
-    provisional: dict[Identity, Provisional],
-) -> None:
-    if act is Act.DISCARD:
-        _discard(own, letter, decisions.results, provisional)
-        return
-    others = {behind for stream in _streams(own) if (behind := parked.get(stream)) not in (None, letter.id)}
-    if others:
-        raise WaitsError(
-            f"the command of dead letter {letter.id} waits behind another one: {sorted(map(str, others))[0]}"
-        )
-    await _decide(session, decisions, own)
-    if decisions.results.letters:
-        [refused] = decisions.results.letters
-        raise RefusedAgainError(refused.reason, refused.detail)
-
-
-def _discard(own: Incoming, letter: LockedLetter, results: Results, provisional: dict[Identity, Provisional]) -> None:
-    """End a command's story; one that has no outcome of its own, because nobody could read who sent it, gets none."""
-    envelope = own.envelope or envelope_of(own.record)
-    if envelope is None:
-        return
-    identity = own.identity = Identity(envelope.source, envelope.id)
-    row = provisional.get(identity)
-    if row is None:
-        return
-    own.fingerprint = row.fingerprint
-    outcome = CommandOutcome(
-        source=envelope.source,
-        id=envelope.id,
-        type=envelope.type,
-        outcome=Outcome.DEAD_LETTERED,
-        code=letter.reason,
-        detail="Discarded by an operator; nothing was changed",
-        revision=results.revision_of(identity),
-    )
-    ids = CommandIds(envelope.source, envelope.id)
-    results.conclude(own, envelope, ids, Outcome.DEAD_LETTERED, OUTCOME.encode(outcome), (), final=True)
-
-
-async def _decide(session: AsyncSession, decisions: Decisions, incoming: Incoming) -> None:
-    sweep = decisions.decide(incoming)
-    if sweep is not None:
-        await end_segment(session, decisions, incoming, sweep)
 
 
 async def _write(session: AsyncSession, decisions: Decisions, provisional: dict[Identity, Provisional]) -> None:

@@ -13,7 +13,7 @@ from app.cli.output import Json, Reason, print_fields, print_json
 if TYPE_CHECKING:
     from consumers.letter_search import Filter
     from consumers.redrive import Ending
-    from consumers.redrive_step import Order
+    from consumers.redrive_orders import Order
 
 __all__ = ["app"]
 

@@ -9,15 +9,17 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from checker.judge import Result
+from consumers import queues
 from consumers.culprits import Policy
 from consumers.letter_locks import Act, SettledError, TakenError, UnfitError, WaitsError, claimed
 from consumers.letter_search import LetterState
 from consumers.permissions import Permissions
 from consumers.redrive import Ending, Redriver
-from consumers.redrive_step import Attempt, Order, Step
+from consumers.redrive_orders import Attempt, Order
+from consumers.redrive_step import Step
 from tests import making
 from tests.applying import TOPICS, Bench
-from tests.integration.consumers.test_parking import APPLIED, DEAD, PARKED, Settling, project
+from tests.integration.consumers.test_parking import APPLIED, DEAD, PARKED, Settling, execute, project
 from tests.judging import judge_run
 from tests.making import FakeRecord, new_id, record
 from tests.poison import POISON, poison
@@ -378,8 +380,9 @@ async def test_command_in_two_queues_waits_for_both_letters(redriving, poisonous
     assert await redriving.nothing_waits()
 
 
-async def test_streams_of_a_letter_for_two_go_on_in_their_own_order(redriving, poisonous):
-    user, squad = new_id(), new_id()
+@pytest.mark.parametrize("user_comes_first", [True, False])
+async def test_streams_of_a_letter_for_two_go_on_in_their_own_order(redriving, poisonous, user_comes_first):
+    user, squad = sorted((new_id(), new_id()), reverse=not user_comes_first)
     culprit = making.onboard(user, "new@example.org", squad, squad_optional=False)
     object.__setattr__(culprit, "name", POISON)
     await redriving.settle(
@@ -401,6 +404,52 @@ async def test_streams_of_a_letter_for_two_go_on_in_their_own_order(redriving, p
     assert await redriving.states() == {"0": ("redriven", 0), "6": ("open", 0)}
     assert await redriving.letter_of(user) == "6"
     assert await redriving.letter_of(squad) == "(not parked)"
+
+
+async def test_stream_that_is_parked_while_a_redrive_begins_is_seen(redriving, poisonous, monkeypatch):
+    """A record that was parked in two streams is not taken from one queue while it is left in the other."""
+    user, squad = new_id(), new_id()
+    await redriving.settle(
+        record(making.register_user(user, name=POISON), command_id="0"),
+        record(making.onboard(user, "new@example.org", squad, squad_optional=False), command_id="1"),
+    )
+    poisonous.undo()
+    found, looks = queues.fetch_streams, iter([[user]])
+
+    async def see_late(session: Any, letter_id: str) -> list[str]:
+        return next(looks, None) or await found(session, letter_id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(queues, "fetch_streams", see_late)
+        await redriving.redrive("0")
+
+    assert await redriving.told("1") == [("parked", 1, False), ("rejected", 2, True)]
+    assert await redriving.nothing_waits()
+
+
+async def test_letter_whose_command_the_inbox_keeps_is_applied_however_high_the_floor_is(redriving, poisonous):
+    """It was not forgotten: what waits for a redrive never is."""
+    await park(redriving, last=1)
+    poisonous.undo()
+    await execute(redriving.bench.database, "UPDATE inbox_floor SET pruned_before = '2026-06-01T00:00:00Z'")
+
+    await redriving.redrive("0")
+
+    assert await redriving.outcomes() == dict.fromkeys("01", APPLIED)
+
+
+async def test_letter_whose_command_may_be_forgotten_is_not_applied(database):
+    """Nobody could name its sender, so its id may have been used and be forgotten since."""
+    redriving = Redriving(Bench(database, permissions=Permissions(sources={"/elsewhere": ("*",)})))
+    await redriving.settle(record(making.register_user(redriving.ada), command_id="0"))
+    [(letter,)] = await redriving.bench.rows("SELECT CAST(id AS text) FROM dead_letters")
+    redriving.bench.processor = Bench(database).processor
+    await execute(redriving.bench.database, "UPDATE inbox_floor SET pruned_before = '2026-06-01T00:00:00Z'")
+
+    ending = await redriving.redriver().settle(letter, REDRIVE)
+
+    assert "floor" in (ending.failed or "")
+    assert await redriving.outcomes() == {}
 
 
 async def test_letter_whose_stream_waits_behind_another_one_waits_too(database, poisonous):
