@@ -29,10 +29,18 @@ class Controls:
         self._interval_seconds = interval_seconds
         self._stopping = asyncio.Event()
         self._is_stale = False
-        self.followers: list[Follower] = []
-        """Each is told after every reading."""
-        self.pauses = Pauses()
+        self._followers: list[Follower] = []
+        self._asked: Sequence[Control] = ()
+
+    @property
+    def pauses(self) -> Pauses:
         """What is paused."""
+        return Pauses.among(self._asked)
+
+    def follow(self, follower: Follower) -> None:
+        """Tell somebody what is asked for, now and after every reading."""
+        self._followers.append(follower)
+        follower(self._asked)
 
     async def run(self) -> None:
         """Read until `stop`; what cannot be read now is read later.
@@ -79,10 +87,11 @@ class Controls:
         if self._is_stale:
             logger.warning("controls can be read again")
         self._is_stale = False
-        before, self.pauses = self.pauses, Pauses.among(found)
-        for target in sorted(self.pauses.whys.keys() - before.whys.keys()):
-            logger.warning("%s", self.pauses.whys[target])
-        for target in sorted(before.whys.keys() - self.pauses.whys.keys()):
+        before, self._asked = self.pauses.whys, found
+        after = self.pauses.whys
+        for target in sorted(after.keys() - before.keys()):
+            logger.warning("%s", after[target])
+        for target in sorted(before.keys() - after.keys()):
             logger.warning("%s is no longer paused", target)
-        for follower in self.followers:
+        for follower in self._followers:
             follower(found)

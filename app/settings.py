@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 
 from app.options import database_rules, kafka_rules, limit_rules
+from app.options.breaker import BreakerOptions
 from app.options.consumer import ConsumerOptions
 from app.options.contract import ContractOptions
 from app.options.database import DatabaseOptions
@@ -48,6 +49,7 @@ class Settings(
     ProcessOptions,
     UpkeepOptions,
     RelayOptions,
+    BreakerOptions,
     ConsumerOptions,
     FailingOptions,
     ContractOptions,

@@ -154,6 +154,7 @@ class Decisions:
     def _park(self, incoming: Incoming, envelope: Envelope, command: Command, letter_id: Id) -> None:
         self.parking.park(incoming, streams_of(command), letter_id)
         self.results.counts["parked"] += 1
+        self.results.undecided.append(incoming.record)
         detail = f"Waits behind dead letter {letter_id}: nobody could apply it, and it writes the same stream"
         self._conclude_waiting(incoming, envelope, Outcome.PARKED, None, detail)
 

@@ -2,16 +2,17 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Final, Protocol
+from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consumers import checkpoints, dead_letters, inbox, parking
+from consumers.breaker import Breaker
 from consumers.culprits import Culprit
-from consumers.dead_letters import Refused
 from consumers.decide import Decisions, declare_reads
 from consumers.decode import Decoder, Incoming
 from consumers.parking import Parking, ParkingLimits
@@ -41,22 +42,6 @@ class Stopwatch:
         self._since = now
 
 
-class Breaks(Protocol):
-    """What may object to dead letters; `letters` are those of a batch, in the order of its records."""
-
-    def check(self, batch: Batch, letters: Sequence[Refused]) -> None:
-        """See whether the batch may be committed with these dead letters; nothing is written yet.
-
-        Raises:
-            HaltError: it may not. The batch is halved until its record is alone, whose partition is then stopped.
-        """
-        ...
-
-    def note(self, batch: Batch, letters: Sequence[Refused]) -> None:
-        """Learn that a batch is committed; of each, also of those without dead letters."""
-        ...
-
-
 class Processor:
     """Applies batches of records.
 
@@ -77,7 +62,7 @@ class Processor:
         topics: Topics,
         decoder: Decoder,
         parking: ParkingLimits | None = None,
-        breaker: Breaks | None = None,
+        breaker: Breaker | None = None,
     ) -> None:
         self._database = database
         self._group = group
@@ -110,14 +95,16 @@ class Processor:
         began, stopwatch = perf_counter(), Stopwatch(self.phase_seconds)
         incoming = self._decoder.decode(batch.records)
         stopwatch.done("decode")
-        async with self._database.transaction() as session:
-            decisions = await self._decide(session, batch, incoming, stopwatch, culprit)
-            if self._breaker is not None:
-                self._breaker.check(batch, decisions.results.letters)
-            await self._write(session, batch, decisions, stopwatch)
+        with ExitStack() as admitted:
+            async with self._database.transaction() as session:
+                decisions = await self._decide(session, batch, incoming, stopwatch, culprit)
+                if self._breaker is not None:
+                    # Until the transaction is over: what is rolled back counts for nothing.
+                    letters = [letter.record for letter in decisions.results.letters]
+                    undecided = decisions.results.undecided
+                    admitted.enter_context(self._breaker.admitting(batch.records, letters, undecided))
+                await self._write(session, batch, decisions, stopwatch)
         stopwatch.done("commit")
-        if self._breaker is not None:
-            self._breaker.note(batch, decisions.results.letters)
         self.batch_seconds.note(perf_counter() - began)
         self.batch_records.note(len(batch.records))
         return decisions.results.counts

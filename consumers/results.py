@@ -15,6 +15,7 @@ from consumers.culprits import Culprit
 from consumers.dead_letters import Refused
 from consumers.decode import Incoming
 from consumers.inbox import Identity, Known
+from consumers.records import Record
 from domain.events import Event
 from domain.values import is_id
 from messages.envelope import Envelope
@@ -77,6 +78,8 @@ class Results:
     inbox: list[tuple[Any, ...]] = field(default_factory=list)
     letters: list[Refused] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    undecided: list[Record] = field(default_factory=list)
+    """Records of which nothing was decided: known before, or parked."""
     _answers: dict[Identity, Answer] = field(default_factory=dict)
 
     def revision_of(self, identity: Identity | None) -> int:
@@ -103,6 +106,7 @@ class Results:
         """Answer a command that comes again; one with other content under the same id is a dead letter."""
         if answer.fingerprint == incoming.fingerprint:
             self.counts["duplicate"] += 1
+            self.undecided.append(incoming.record)
             self._append_answer(answer)
         else:
             conflict = "the id was used before, with other content"

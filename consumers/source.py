@@ -235,6 +235,13 @@ class Source:
         """Read nothing of what is paused, and all else; the place in the group is kept."""
         self._assignment.pause(pauses)
 
+    def release(self, partitions: Collection[Partition]) -> None:
+        """Let those of them that are stopped go on from their checkpoints."""
+        for partition in partitions:
+            if partition in self._assignment.stops:
+                logger.info("%s is no longer stopped", partition)
+                self._assignment.go_on(partition)
+
     # What is shown
 
     @property

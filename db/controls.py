@@ -16,7 +16,11 @@ CONSUMER: Final = "consumer"
 RELAY: Final = "relay"
 """The target that is every shard; a shard's own is the name of its lease, such as `relay-0`."""
 
+BREAKER: Final = "breaker"
+"""The target that is every consumer's breaker."""
+
 PAUSE: Final = "pause"
+RESET: Final = "reset"
 
 _LIST: Final = text("SELECT target, action, actor, reason, at FROM controls ORDER BY target")
 
@@ -44,7 +48,8 @@ class Control:
     """What an operator asked of a target.
 
     Args:
-        target: `consumer`, `relay`, a shard's lease such as `relay-0`, or a partition such as `squad.commands[3]`.
+        target: `consumer`, `relay`, a shard's lease such as `relay-0`, a partition such as `squad.commands[3]`, or
+            `breaker`.
         action: what is to be done.
         actor, reason, at: who asked, why and when.
     """

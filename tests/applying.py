@@ -30,11 +30,13 @@ TOPICS = Topics(events="squad.events", outcomes="squad.outcomes", dead_letters="
 def build_processor(database: Database, *, replies: Collection[str] = (), **decoder: Any) -> Processor:
     """Build a processor; `replies` are the topics to which outcomes may go besides."""
     permissions = decoder.pop("permissions", None) or Permissions(reply_topics=replies)
+    breaker = decoder.pop("breaker", None)
     return Processor(
         database=database,
         group=GROUP,
         topics=replace(TOPICS, replies=frozenset(replies)),
         decoder=Decoder(limits=Limits(), permissions=permissions, **decoder),
+        breaker=breaker,
     )
 
 

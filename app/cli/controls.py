@@ -1,4 +1,4 @@
-"""`squad pause`, `squad resume`: what running processes are told, by a table that they read every few seconds."""
+"""`squad pause`, `squad resume`, `squad breaker reset`: what running processes are told, by the table `controls`."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from db.controls import Change
 
 app = typer.Typer()
+breaker = typer.Typer(help="What stops a flood of dead letters.", no_args_is_help=True)
+app.add_typer(breaker, name="breaker")
 
 Target = Annotated[
     str,
@@ -30,38 +32,49 @@ def pause(target: Target, *, reason: Reason, as_json: Json = False) -> None:
 
     It holds through restarts and rebalances, for whoever reads the partition or leads the shard.
     """
-    from app.pausing import check_target
+    from app.pausing import check_target, parse_target
     from db import controls
 
-    async def act(session: "AsyncSession", settings: "Settings", name: str) -> "Change":
+    async def act(session: "AsyncSession", settings: "Settings") -> "Change":
+        name = parse_target(settings, target)
         await check_target(session, settings, name)
         return await controls.pause(session, name, reason=reason)
 
-    _tell(_run(target, act), as_json=as_json)
+    _tell(_run(act), as_json=as_json)
 
 
 @app.command()
 def resume(target: Target, *, reason: Reason, as_json: Json = False) -> None:
     """End a pause, by the name it was given; a pause of `consumer` cannot be ended for one partition."""
+    from app.pausing import parse_target
     from db import controls
 
-    async def act(session: "AsyncSession", settings: "Settings", name: str) -> "Change":
-        return await controls.resume(session, name, reason=reason)
+    async def act(session: "AsyncSession", settings: "Settings") -> "Change":
+        return await controls.resume(session, parse_target(settings, target), reason=reason)
 
-    _tell(_run(target, act), as_json=as_json)
+    _tell(_run(act), as_json=as_json)
 
 
-def _run(target: str, act: "Callable[[AsyncSession, Settings, str], Awaitable[Change]]") -> dict[str, Any]:
+@breaker.command("reset")
+def reset(*, reason: Reason, as_json: Json = False) -> None:
+    """Let partitions go on that the breaker stopped, in every consumer; dead letters are counted anew."""
+    from db import controls
+
+    async def act(session: "AsyncSession", _: "Settings") -> "Change":
+        return await controls.ask(session, controls.BREAKER, controls.RESET, reason=reason, audited_as="breaker reset")
+
+    _tell(_run(act), as_json=as_json)
+
+
+def _run(act: "Callable[[AsyncSession, Settings], Awaitable[Change]]") -> dict[str, Any]:
     import asyncio
 
     from app import wiring
-    from app.pausing import parse_target
     from app.settings import Settings
 
     async def run(settings: "Settings") -> "Change":
-        name = parse_target(settings, target)
         async with wiring.open_database(settings, pool_size=1) as database, database.transaction() as session:
-            return await act(session, settings, name)
+            return await act(session, settings)
 
     return asyncio.run(run(Settings.load())).describe()
 
@@ -70,5 +83,5 @@ def _tell(fields: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(fields)
         return
-    print_fields({name: "not paused" if value is None else value for name, value in fields.items()})
+    print_fields({name: "nothing asked" if value is None else value for name, value in fields.items()})
     typer.echo("processes do so within SQUAD_CONTROLS_INTERVAL_SECONDS; `squad status` shows it")

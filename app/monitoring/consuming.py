@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from app.monitoring.readings import Reading
+from consumers.breaker import Breaker
 from consumers.consumer import Consumer
 from consumers.processor import Processor
 from consumers.pruning import Pruner
@@ -69,6 +70,12 @@ def read_partitions(source: Source) -> Iterator[Reading]:
     for partition in source.dealt:
         yield Reading("squad_partition_stopped", partition in stopped, (str(partition.number),))
         yield Reading("squad_partition_paused", partition in paused, (str(partition.number),))
+
+
+def read_breaker(breaker: Breaker) -> Iterator[Reading]:
+    """Whether dead letters are too many."""
+    yield Reading("squad_breaker_open_partitions", len(breaker.open_for))
+    yield Reading("squad_breaker_open", breaker.open_overall is not None)
 
 
 def read_inbox(pruner: Pruner) -> Iterator[Reading]:

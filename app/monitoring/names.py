@@ -129,6 +129,8 @@ _METRICS: Final = (
     _gauge("squad_partition_stopped", "consumer", "1: the partition is stopped.", partition=NUMBERS),
     _gauge("squad_partition_paused", "consumer", "1: an operator paused the partition.", partition=NUMBERS),
     # The inbox and the dead letters
+    _gauge("squad_breaker_open_partitions", "consumer", "Partitions that too many dead letters have stopped."),
+    _gauge("squad_breaker_open", "consumer", "1: there are too many in all; the next one of any partition stops it."),
     _gauge("squad_inbox_floor_age_seconds", "consumer", "How far the inbox's floor is in the past."),
     _gauge("squad_inbox_held_back", "consumer", "1: something keeps the floor lower than the days to keep."),
     _counter("squad_inbox_pruned_rows_total", "consumer", "Decided commands that this process forgot."),

@@ -77,6 +77,7 @@ def describe_process(process: Described) -> dict[str, Any]:
         "partitions": len(state.get("positions", {})) if "positions" in state else None,
         "in_flight": sum(state.get("in_flight", {}).values()) if "in_flight" in state else None,
         "leads": state.get("leads"),
+        "breaker": breaker_of(state),
         "waits_for": waits_for(state),
         "last_error": last,
     }
@@ -152,6 +153,16 @@ def _shard_state(gathered: Gathered, shard: ShardStatus) -> str:
     if gathered.pauses.why("relay", f"relay-{shard.shard}") is not None:
         return "paused"
     return "nobody" if shard.holder is None else "led"
+
+
+def breaker_of(state: Mapping[str, Any]) -> str | None:
+    """Say how a consumer's breaker stands."""
+    breaker = state.get("breaker")
+    if breaker is None:
+        return None
+    if breaker["overall"]:
+        return "open"
+    return f"open for {len(breaker['open'])}" if breaker["open"] else "closed"
 
 
 def waits_for(state: Mapping[str, Any]) -> str | None:

@@ -45,6 +45,8 @@ def find_attention(gathered: Gathered) -> Iterator[str]:
     for each in gathered.living:
         if waits := waits_for(each.state):
             yield f"{each.kind} {each.host}:{each.pid} waits: {waits}"
+        if why := (each.state.get("breaker") or {}).get("overall"):
+            yield f"{each.kind} {each.host}:{each.pid}: the breaker is open for all its partitions: {why}"
     for partition in describe_partitions(gathered):
         if partition["state"] != "read":
             yield f"{partition['partition']} {partition['state']}: {partition['why']}"

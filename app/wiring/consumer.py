@@ -8,6 +8,7 @@ from app.monitoring import consuming
 from app.monitoring.looking import look_at_letters
 from app.settings import Settings, SettingsError, variable
 from app.wiring.parts import Process, show_error
+from consumers.breaker import Breaker, BreakerLimits
 from consumers.caught_up import CaughtUp
 from consumers.consumer import Consumer
 from consumers.culprits import Policy
@@ -50,10 +51,10 @@ def add_consumer(
         on_applied: called after each committed batch.
         controls: what operators asked for, read once at least.
     """
-    source = build_source(settings, database)
-    source.pause(controls.pauses)
-    controls.followers.append(lambda asked: source.pause(Pauses.among(asked)))
-    processor = build_processor(settings, database)
+    source, breaker = build_source(settings, database), build_breaker(settings)
+    controls.follow(lambda asked: source.pause(Pauses.among(asked)))
+    controls.follow(lambda asked: source.release(breaker.obey(asked)))
+    processor = build_processor(settings, database, breaker)
     consumer = Consumer(
         source=source,
         processor=processor,
@@ -73,6 +74,7 @@ def add_consumer(
             lambda: consuming.read_commands(consumer),
             lambda: consuming.read_batches(consumer, processor),
             lambda: consuming.read_partitions(source),
+            lambda: consuming.read_breaker(breaker),
         ]
     )
     process.looks.append(look_at_letters)
@@ -88,6 +90,7 @@ def add_consumer(
         failure: count for failure, count in consumer.tally.waiting.items() if count
     }
     process.describe["consumer_error"] = lambda: show_error(consumer.tally.last_error)
+    process.describe["breaker"] = breaker.describe
     process.describe["paused"] = lambda: {str(each): why for each, why in source.paused.items()}
     process.describe["stopped"] = lambda: {str(each): why for each, why in source.stopped.items()}
 
@@ -135,14 +138,31 @@ def build_topics(settings: Settings) -> Topics:
     )
 
 
-def build_processor(settings: Settings, database: Database) -> Processor:
-    """Build what applies batches."""
+def build_breaker(settings: Settings) -> Breaker:
+    """Build what stops a flood of dead letters."""
+    return Breaker(
+        limits=BreakerLimits(
+            in_a_row=settings.breaker_consecutive_records,
+            share=settings.breaker_share,
+            among=settings.breaker_recent_records,
+        ),
+        overall=BreakerLimits(
+            in_a_row=settings.breaker_overall_consecutive_records,
+            share=settings.breaker_overall_share,
+            among=settings.breaker_overall_recent_records,
+        ),
+    )
+
+
+def build_processor(settings: Settings, database: Database, breaker: Breaker | None = None) -> Processor:
+    """Build what applies batches; without a breaker, any number of dead letters is written."""
     return Processor(
         database=database,
         group=settings.consumer_group,
         topics=build_topics(settings),
         decoder=build_decoder(settings),
         parking=ParkingLimits(of_stream=settings.parked_stream_max_commands, in_all=settings.parked_max_commands),
+        breaker=breaker,
     )
 
 

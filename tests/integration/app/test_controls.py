@@ -114,9 +114,9 @@ async def test_last_known_pauses_hold_while_the_database_is_away(
 
     told: list[Any] = []
     controls = Controls(database=database, interval_seconds=0.01)
-    controls.followers.append(told.append)
     await squad("pause", "relay", "--reason", "before the outage")
     await controls.read_once()
+    controls.follow(told.append)
     await administer(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
     await administer(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
     async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:

@@ -154,6 +154,7 @@ def test_every_setting_has_a_meaning_and_every_limit_its_unit():
         "_days",
         "_cost",
         "_attempts",
+        "_share",
     )
     for name, field in Settings.model_fields.items():
         assert field.description, name

@@ -160,6 +160,19 @@ def test_process_shows_what_it_waits_for_and_the_latest_error():
     assert shown["last_error"]["said"] == "later"
 
 
+def test_breaker_is_shown():
+    def breaker(overall: str | None, **whys: str) -> Described:
+        return process(breaker={"open": whys, "overall": overall, "in_a_row": {}})
+
+    shown = [
+        describe_process(each)["breaker"] for each in (process(), breaker(None), breaker(None, a="w"), breaker("w"))
+    ]
+    assert shown == [None, "closed", "open for 1", "open"]
+    assert list(find_attention(replace(WELL, processes=[*WELL.processes, breaker("why")]))) == [
+        "consumer here:7: the breaker is open for all its partitions: why"
+    ]
+
+
 def test_process_of_an_earlier_release_is_shown_with_what_it_tells():
     bare = Described(kind="consumer", host="here", pid=1, started_at=NOON, age_seconds=1, state={})
 

@@ -278,6 +278,7 @@ def test_consumers_are_granted_every_table_that_commands_write() -> None:
     [
         "cannot be applied: ",
         "records are gone unread",
+        "the breaker is open: ",
         "but the log ends at ",
         "the culprit's error",
         "kafka refuses the outbox row at position ",
