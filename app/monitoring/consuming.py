@@ -78,6 +78,12 @@ def read_breaker(breaker: Breaker) -> Iterator[Reading]:
     yield Reading("squad_breaker_open", breaker.open_overall is not None)
 
 
+def why_broken(breaker: Breaker) -> str | None:
+    """Say why the breaker is open, for all partitions or for some."""
+    each = (f"{partition}: {why}" for partition, why in sorted(breaker.open_for.items()))
+    return breaker.open_overall or "; ".join(each) or None
+
+
 def read_inbox(pruner: Pruner) -> Iterator[Reading]:
     """How much the inbox has forgotten."""
     yield Reading("squad_inbox_pruned_rows_total", pruner.pruned)

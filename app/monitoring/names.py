@@ -21,7 +21,7 @@ Subject = Literal["process", "consumer", "relay"]
 POOLS: Final = ("lanes", "relay", "upkeep", "heartbeat", "monitoring")
 """The pools of connections that a process has."""
 
-PARTS: Final = ("process", "event loop", "database", "group", "client", "relay")
+PARTS: Final = ("process", "event loop", "database", "group", "client", "breaker", "relay")
 """What has to be well for a process to be ready."""
 
 PHASES: Final = (

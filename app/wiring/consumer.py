@@ -91,6 +91,7 @@ def add_consumer(
     }
     process.describe["consumer_error"] = lambda: show_error(consumer.tally.last_error)
     process.describe["breaker"] = breaker.describe
+    process.ready["breaker"] = lambda: consuming.why_broken(breaker)
     process.describe["paused"] = lambda: {str(each): why for each, why in source.paused.items()}
     process.describe["stopped"] = lambda: {str(each): why for each, why in source.stopped.items()}
 

@@ -1,14 +1,18 @@
 """What counts as well, and what is said of what is not."""
 
 import socket
+from contextlib import suppress
 from time import monotonic
 
 import pytest
 
 from app import wiring
+from app.monitoring import consuming
 from app.monitoring.readiness import read_readiness, silent
 from app.settings import Settings, SettingsError
 from app.wiring import Process
+from consumers.breaker import Breaker, BreakerLimits, BreakerOpenError
+from tests.making import TOPIC, FakeRecord
 
 
 def test_silence_is_told_from_a_limit_on():
@@ -21,6 +25,18 @@ def test_parts_are_read_as_well_or_not():
     parts = {"database": lambda: "last answer: never yet", "group": lambda: None}
 
     assert {labels: value for _, value, labels in read_readiness(parts)} == {("database",): 0, ("group",): 1}
+
+
+def test_open_breaker_is_told_with_what_opened_it():
+    breaker = Breaker(limits=BreakerLimits(in_a_row=1))
+    assert consuming.why_broken(breaker) is None
+    for record in (FakeRecord(key=b"", value=b"", partition=3, offset=number) for number in range(2)):
+        with suppress(BreakerOpenError), breaker.admitting([record], [record]):
+            pass
+
+    said = consuming.why_broken(breaker)
+    assert said is not None
+    assert said.startswith(f"{TOPIC}[3]: the last 1 records in a row")
 
 
 async def test_port_that_is_taken_ends_the_process_with_the_settings_name():
