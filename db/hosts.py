@@ -33,7 +33,8 @@ class Hosts:
             arguments: of `asyncpg.connect`.
 
         Raises:
-            UnreachableError: none of several addresses has the server that is wanted.
+            UnreachableError: none of several addresses has the server that is wanted, or the database takes no
+                connections at the moment.
         """
         if not isinstance(host, list) or not isinstance(port, list):
             return await self._open(host, port, arguments)
@@ -60,5 +61,9 @@ class Hosts:
         raise UnreachableError("no server is as it has to be: " + "; ".join(why))
 
     async def _open(self, host: object, port: object, arguments: dict[str, Any]) -> Committing:
-        connection: Committing = await asyncpg.connect(host=host, port=port, connection_class=Committing, **arguments)
-        return connection
+        try:
+            opened: Committing = await asyncpg.connect(host=host, port=port, connection_class=Committing, **arguments)
+        except asyncpg.ObjectNotInPrerequisiteStateError as error:
+            # ALLOW_CONNECTIONS is off, as during a restore. In a statement this state says something else.
+            raise UnreachableError(str(error)) from error
+        return opened

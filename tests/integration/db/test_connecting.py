@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import create_async_engine
 
+import stack as stacks
 from db.database import Database
-from db.errors import Failure, classify
+from db.errors import Failure, UnreachableError, classify
 
 CHECK = b"pg_backend_pid()"
 """In the first statement on a new connection."""
@@ -90,3 +92,17 @@ async def test_database_that_does_not_exist_is_not(database_url: str) -> None:
     error = await failure(url)
     assert isinstance(error, DBAPIError)
     assert classify(error) is Failure.HALF_DEPLOYED
+
+
+async def test_database_that_takes_no_connections_is_waited_for(stack: stacks.Stack, database: Database) -> None:
+    server = create_async_engine(stack.database_url, isolation_level="AUTOCOMMIT")
+    allow = f"ALTER DATABASE {database.url.database} ALLOW_CONNECTIONS"
+    async with server.connect() as connection:
+        await connection.execute(text(f"{allow} false"))
+        with pytest.raises(UnreachableError, match="not currently accepting connections") as met:
+            await database.engine.connect()
+        await connection.execute(text(f"{allow} true"))
+    await server.dispose()
+    assert classify(met.value) is Failure.TRANSIENT
+    async with database.engine.connect():
+        pass
