@@ -52,7 +52,8 @@ async def plan(settings: Settings, chosen: Filter, order: Order) -> dict[str, An
     """Say what would be done, and do nothing."""
     async with wiring.open_database(settings, pool_size=1) as database, database.transaction() as session:
         standing = await letter_search.fetch_standing(session, chosen, max_replays=order.max_replays)
-    return {"act": str(order.act), "executed": False} | standing
+        half_discarded = await letter_search.fetch_half_discarded(session, chosen)
+    return {"act": str(order.act), "executed": False} | standing | {"half_discarded": len(half_discarded)}
 
 
 async def settle_one(
@@ -132,7 +133,13 @@ async def _settle_page_by_page(
     told: Callable[[dict[str, Any]], None],
     endings: Counter[str],
 ) -> AsyncIterator[str]:
-    """Settle all that can be, and give those that wait behind another one."""
+    """Settle all that can be, what a killed discard left first, and give those that wait behind another one."""
+    async with database.transaction() as session:
+        half_discarded = await letter_search.fetch_half_discarded(session, chosen)
+    for letter_id in half_discarded:
+        result = await _settle(redriver, letter_id, order)
+        endings[result["became"]] += 1
+        told(result)
     last: str | None = None
     while True:
         async with database.transaction() as session:

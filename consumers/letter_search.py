@@ -205,6 +205,16 @@ _STANDING: Final = text(
     """  # noqa: S608 - constants only
 )
 
+# From the parked streams, which are few: what is discarded is as much as there ever was.
+_HALF_DISCARDED: Final = text(
+    f"""
+    SELECT DISTINCT CAST(d.id AS text) AS id
+    FROM parked_streams s JOIN dead_letters d ON d.id = s.dead_letter_id
+    WHERE d.state = 'discarded' {_CHOSEN}
+    ORDER BY id
+    """  # noqa: S608 - constants only
+)
+
 _GROUPS: Final = text(
     rf"""
     SELECT d.reason, d.type, n.detail, count(*) AS count, min(d.first_at) AS first_at, max(d.first_at) AS last_at,
@@ -248,6 +258,17 @@ async def fetch_page(
         place = {"after_at": after_at, "after_id": after}
     found = await session.execute(FETCH, chosen.parameters() | place | {"limit": limit})
     return [_letter(row) for row in found]
+
+
+async def fetch_half_discarded(session: AsyncSession, chosen: Filter) -> list[str]:
+    """Give the ids of those that were discarded, by somebody who was killed before what waits behind them was applied.
+
+    Args:
+        session: any.
+        chosen: which, whatever states it names.
+    """
+    parameters = {name: value for name, value in chosen.parameters().items() if name != "states"}
+    return list(await session.scalars(_HALF_DISCARDED, parameters))
 
 
 def _letter(row: Any) -> Letter:  # noqa: ANN401 - a row of `FETCH`

@@ -6,6 +6,7 @@ for itself let all others wait while it was in its transaction.
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from time import monotonic
 from typing import Any, Final, Literal
@@ -57,6 +58,9 @@ class Polling:
         self._accept_producer_time = accept_producer_time
         self._joining = Spell(logger, "joining the group failed")
         self._suspects: dict[Partition, Literal["alone", "one by one"]] = {}
+        self._spells: defaultdict[int, Spell] = defaultdict(
+            lambda: Spell(logger, "polling failed, reading again from the checkpoints")
+        )
         self.failing: dict[int, Failing] = {}
         """The lanes whose every poll fails, and not because of what a record is like."""
         self.asked_at: dict[int, float] = {}
@@ -79,7 +83,7 @@ class Polling:
             self._raise_refusal()
             if not self._assignment.to_adopt():
                 # Nothing is asked for, and so nothing fails.
-                self.failing.pop(lane, None)
+                self._end_failing(lane)
             self._assignment.adopted.clear()
             await wait_for(self._assignment.adopted, self._poll_seconds)
             return
@@ -91,11 +95,12 @@ class Polling:
             raise_fenced(error)
             if not is_undecodable(error):
                 self.failing[lane] = still_failing(self.failing.get(lane), error)
+                self._spells[lane].meet(error)
             await self._recover(partitions, error)
             return
         finally:
             self.asked_at.pop(lane, None)
-        self.failing.pop(lane, None)
+        self._end_failing(lane)
         if self._assignment.generation != generation:
             # The poll outlived its assignment. What it brought may stem from the new one, whose place would be lost.
             self._assignment.forget(list(found))
@@ -107,6 +112,10 @@ class Polling:
             if partition in self._assignment.positions:
                 self._keep(partition, records)
         await self._see_progress(partitions)
+
+    def _end_failing(self, lane: int) -> None:
+        self.failing.pop(lane, None)
+        self._spells[lane].end()
 
     def _raise_refusal(self) -> None:
         """Raise what the group refuses us: the client tells only who polls, and without partitions nobody does."""
@@ -197,7 +206,8 @@ class Polling:
             self._suspects.update(dict.fromkeys(partitions, "alone"))
         elif is_undecodable(error):
             self._suspects[first] = "one by one"
-        logger.warning("polling failed, reading again from the checkpoints: %s", _named(error))
+        if is_undecodable(error):
+            logger.warning("polling failed, reading again from the checkpoints: %s", _named(error))
         self._assignment.forget(list(self._assignment.positions))
         await asyncio.sleep(self._poll_seconds)
 

@@ -9,8 +9,10 @@ import pytest_asyncio
 from typer.testing import CliRunner
 
 from app.cli.main import app
-from consumers.letter_locks import SettledError, UnfitError
-from tests.applying import Bench
+from consumers.letter_locks import Act, SettledError, UnfitError
+from consumers.redrive_orders import Attempt, Order
+from consumers.redrive_step import Step
+from tests.applying import TOPICS, Bench
 from tests.integration.consumers.test_parking import APPLIED, DEAD, PARKED, Settling, project
 from tests.making import FakeRecord, new_id, record, register_user
 from tests.poison import POISON, poison
@@ -78,6 +80,7 @@ async def test_many_are_only_counted_unless_they_are_to_be_executed(settling: Se
         "too_old": 0,
         "in_vain_too_often": 0,
         "parked": 2,
+        "half_discarded": 0,
     }
     assert {state for _, state in await letters(settling)} == {"open"}
     assert await audits(settling) == []
@@ -114,6 +117,25 @@ async def test_many_are_discarded_and_what_waited_is_applied(settling: Settling,
     assert (code, result["became"]) == (0, {"discarded": 3})
     final = ("dead-lettered", True)
     assert await settling.outcomes() == {"0": final, "1": APPLIED, "2": final, "3": APPLIED}
+
+
+@pytest.mark.parametrize("act", ["discard", "redrive"])
+async def test_discard_that_was_killed_half_way_is_ended_by_whoever_settles_all(
+    settling: Settling, squad: Any, act: str
+) -> None:
+    [(letter, _), *_] = await letters(settling)
+    step = Step(decoder=settling.bench.processor._decoder, topics=TOPICS)
+    order = Order(act=Act.DISCARD, reason="spoilt", max_replays=3)
+    async with settling.bench.database.transaction() as session:
+        await step.take(session, letter, order, Attempt(most=1))
+    assert await settling.outcomes() == {"0": DEAD, "1": PARKED, "2": DEAD, "3": PARKED}
+
+    _, [planned] = await squad(act, "--all")
+    assert planned["half_discarded"] == 1
+    _, [ended, *_] = await squad(act, "--all", "--execute")
+
+    assert (ended["id"], ended["became"], ended["parked"]) == (letter, "discarded", 0)
+    assert (await settling.outcomes())["1"] == APPLIED
 
 
 async def test_letters_that_wait_behind_another_one_are_redriven_after_it(
