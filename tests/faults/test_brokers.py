@@ -14,10 +14,14 @@ from app import broker, topic_logs
 from app.settings import Settings
 from stack.kafka import KafkaServer
 from stack.kafka_cluster import KafkaCluster
+from tests.acceptance.conftest import eventually
 from tests.conftest import BROKER
 from tests.faults.actors import Actor, Nursery
+from tests.faults.going_on import how_far
+from tests.faults.rules import Hole, Rule
 from tests.faults.scenario import Scenario, open_scenario
 from tests.faults.servers import own_ground, start_own, why_none
+from tests.faults.wires import wired
 
 pytestmark = [
     pytest.mark.skipif(bool(why_none()), reason=why_none()),
@@ -25,7 +29,24 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 
+REQUEST_SECONDS = 6.0
+"""The shortest that settings allow."""
+
 PROPERTIES = BROKER | {"min.insync.replicas": "2", "default.replication.factor": "3"}
+
+
+@asynccontextmanager
+async def on_three_brokers(
+    settings: Settings, nursery: Nursery, *, name: str, seed: int
+) -> AsyncIterator[tuple[Scenario, KafkaCluster]]:
+    """Give a scenario on brokers of its own."""
+    async with (
+        start_own(brokers=3, kafka_heap_mib=300, kafka_properties=PROPERTIES) as servers,
+        own_ground(servers, settings.model_copy(update={"topic_replication_factor": 3})) as own,
+        open_scenario(own, nursery, name=name, seed=seed) as run,
+    ):
+        assert isinstance(servers.kafka, KafkaCluster)
+        yield run, servers.kafka
 
 
 @asynccontextmanager
@@ -33,16 +54,11 @@ async def three_brokers(
     settings: Settings, nursery: Nursery, *, name: str, seed: int
 ) -> AsyncIterator[tuple[Scenario, KafkaCluster, Actor]]:
     """Give a scenario on brokers of its own, with a consumer and the relay, once its users are registered."""
-    async with (
-        start_own(brokers=3, kafka_heap_mib=300, kafka_properties=PROPERTIES) as servers,
-        own_ground(servers, settings.model_copy(update={"topic_replication_factor": 3})) as own,
-        open_scenario(own, nursery, name=name, seed=seed) as run,
-    ):
-        assert isinstance(servers.kafka, KafkaCluster)
+    async with on_three_brokers(settings, nursery, name=name, seed=seed) as (run, cluster):
         await run.start("consumer")
         relay = await run.start("relay")
         await run.register_users()
-        yield run, servers.kafka, relay
+        yield run, cluster, relay
 
 
 async def end_broker(run: Scenario, server: KafkaServer, *, politely: bool) -> None:
@@ -129,4 +145,50 @@ async def test_brokers_stopped_one_after_the_other_and_brought_back(bare_setting
             run.journal.note("two of three brokers are gone", said=len(places_of(relay)) - len(said))
             await asyncio.to_thread(cluster.start)
             await wait_until_more_is_published(run, 60)
+        await run.conclude(drain_seconds=90)
+
+
+async def leaders_and_coordinator(run: Scenario) -> tuple[dict[int, int], int]:
+    """Give the leader of each partition of the commands, and the broker that keeps the group."""
+    async with broker.open_admin(run.settings) as admin:
+        [topic] = await admin.describe_topics([run.settings.topic("commands")])
+        coordinator = await admin.find_coordinator(run.settings.consumer_group)
+    return {each["partition"]: each["leader"] for each in topic["partitions"]}, coordinator
+
+
+async def test_black_hole_before_one_broker_keeps_nobody_from_what_the_others_lead(
+    bare_settings: Settings, nursery: Nursery
+) -> None:
+    """The client has one lock for all connecting: whoever asks the silent broker must give up, or all wait with it."""
+    quick = {"rebalance_seconds": 0.5, "request_seconds": REQUEST_SECONDS}
+    async with (
+        on_three_brokers(bare_settings, nursery, name="a silent broker", seed=54) as (run, _),
+        wired(run, "consumer", **quick) as wire,
+    ):
+        await run.start("consumer", settings=wire.settings)
+        await run.start("relay")
+        await run.register_users()
+        leaders, coordinator = await leaders_and_coordinator(run)
+        silent = next(each for each in leaders.values() if each != coordinator)
+        async with run.load():
+            hole = Rule(when=lambda _: True, action=Hole(), times=1_000_000)
+            wire.kafka[silent - 1].add(hole)
+            # Longer than what was fetched lasts, and than a request may take.
+            await run.pause(2 * REQUEST_SECONDS, 2 * REQUEST_SECONDS + 1)
+            before = await how_far(run, "consuming")
+            led_by_others = {partition for partition, leader in leaders.items() if leader != silent}
+
+            async def are_further() -> bool:
+                now = await how_far(run, "consuming")
+                return all(now[each] > before[each] for each in led_by_others)
+
+            await eventually("what the others lead goes on", are_further)
+            now = await how_far(run, "consuming")
+            run.journal.note(
+                "a broker silent, what the others lead goes on",
+                broker=silent,
+                further={partition: now[partition] - before[partition] for partition in leaders},
+            )
+            assert all(now[each] == before[each] for each in leaders.keys() - led_by_others), "it is silent"
+            wire.kafka[silent - 1].heal()
         await run.conclude(drain_seconds=90)
