@@ -33,7 +33,7 @@ down: setup  ## Stop them
 test: lint  ## Hold the code against every rule, then run all tests (PYTEST_ARGS=… are pytest's options)
 	$(BIN)/pytest $(PYTEST_ARGS)
 
-test-faults: setup  ## Run the long tier of the fault runs; says first how long (FAULTS_ARGS=--list shows all)
+test-faults: setup  ## Run all fault runs, the long ones too; says first how long (FAULTS_ARGS=--list shows all)
 	$(BIN)/python -m tests.faults $(FAULTS_ARGS)
 
 test15: setup  ## Run the tests of the database on PostgreSQL 15, where its programs are

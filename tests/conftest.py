@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from itertools import count
 from uuid import uuid4
@@ -28,6 +29,12 @@ BROKER = {
 }
 
 TopicFactory = Callable[..., Awaitable[str]]
+
+
+def pytest_configure() -> None:
+    """Let SIGINT interrupt again what is started here: a shell has it ignored in what runs in its background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ def _render_results(results: Mapping[str, Any]) -> Iterator[str]:
     dates = sorted({test["date"] for test in tests})
     minutes = sum(test["seconds"] for test in tests) / 60
     yield (
-        f"Of the long tier {len(tests)} tests have results ({counts}), which took {minutes:.0f} minutes:"
+        f"{len(tests)} tests have results ({counts}), which took {minutes:.0f} minutes:"
         f" {len(runs)} judged runs with {sum(run['commands'] for run in runs):,} commands."
         f" {results['machine']}, {results['stack']}, Python {results['python']},"
         f" commit {commits}, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}."

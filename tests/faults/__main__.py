@@ -1,4 +1,4 @@
-"""`python -m tests.faults`: the long tier of the fault runs, its results, and the page that shows them."""
+"""`python -m tests.faults`: the long tier of the fault runs and the short one, their results, and the page of them."""
 
 import argparse
 import json
@@ -20,7 +20,7 @@ def main() -> int:
     arguments = parser.parse_args()
     path = None if arguments.list else arguments.output
     before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    options = ["-m", "long_faults", "-q", "-p", "no:cacheprovider"]
+    options = ["-m", "long_faults or not long_faults", "-q", "-p", "no:cacheprovider"]
     if arguments.only is not None:
         options += ["-k", arguments.only]
     if arguments.list:

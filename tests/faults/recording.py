@@ -19,6 +19,7 @@ from bench import report
 from tests.faults.results import Run, take_runs
 
 ROOT: Final = Path(__file__).parents[2]
+FAULTS: Final = ROOT / "tests" / "faults"
 RESULTS: Final = ROOT / "bench" / "results" / "faults.json"
 
 UNKNOWN_SECONDS: Final = 30.0
@@ -45,6 +46,12 @@ class Recorder:
         self._tests: list[dict[str, Any]] = []
         self._seconds = 0.0
         self._commit = _commit()
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Choose the long tier, and of the short one what hurts a whole service: some of it is in no other."""
+        chosen = [each for each in items if each.get_closest_marker("long_faults") or FAULTS in each.path.parents]
+        config.hook.pytest_deselected(items=[each for each in items if each not in set(chosen)])
+        items[:] = chosen
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Say how long it will take."""

@@ -48,8 +48,9 @@ WRITTEN_BY_OTHERS = "SELECT epoch FROM cursor_writes GROUP BY epoch HAVING count
 
 
 @pytest.mark.real_kafka("groups of several consumers")
-async def test_stopped_consumers_and_relays_change_nothing_when_they_wake(scenario: Scenarios) -> None:
-    async with scenario(seed=31) as run:
+@pytest.mark.parametrize("seed", [31, *(pytest.param(each, marks=pytest.mark.long_faults) for each in (32, 33))])
+async def test_stopped_consumers_and_relays_change_nothing_when_they_wake(scenario: Scenarios, seed: int) -> None:
+    async with scenario(seed=seed) as run:
         run.settings = run.settings.model_copy(update=SETTINGS)
         async with wired(run, "consumer") as consumer, wired(run, "relay") as relays:
             await run_with_zombies(run, consumer, relays)
