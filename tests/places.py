@@ -24,19 +24,21 @@ def codes(cell: str) -> list[str]:
 
 
 def exists(place: str) -> bool:
-    """Tell whether a file, a module, or what a module holds is there."""
-    if "/" in place:
-        return (ROOT / place).exists()
-    module, _, name = place.rpartition(".")
-    try:
-        importlib.import_module(place)
-    except ModuleNotFoundError:
-        holder, _, attribute = module.rpartition(".")
+    """Tell whether a file, a module, what a module holds, or what a class of one does is there."""
+    if (ROOT / place).exists():
+        return True
+    parts = place.split(".")
+    for count in range(len(parts), 0, -1):
         try:
-            return hasattr(importlib.import_module(module), name)
-        except ModuleNotFoundError:
-            return hasattr(getattr(importlib.import_module(holder), attribute), name)
-    return True
+            found: object = importlib.import_module(".".join(parts[:count]))
+        except (ModuleNotFoundError, ValueError):
+            continue
+        for name in parts[count:]:
+            if not hasattr(found, name):
+                return False
+            found = getattr(found, name)
+        return True
+    return False
 
 
 def missing_tests(tests: list[str]) -> list[str]:

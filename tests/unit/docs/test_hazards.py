@@ -39,3 +39,14 @@ def test_places_tests_and_lines_of_a_row_exist(row: tuple[str, ...]) -> None:
     assert missing_tests(codes(test)) == []
     assert re.findall(r"\]\([\w-]+\.md#[\w-]+\)", operator) or NOT_YET in operator
     assert find_broken(PAGE, operator) == []
+
+
+def test_what_is_not_there_is_found() -> None:
+    assert [exists(each) for each in ("docs/hazards.md", "pyproject.toml", "db.errors", "db.errors.Failure.CLASH")] == [
+        True
+    ] * 4
+    assert [
+        exists(each) for each in ("docs/nothing.md", "db.nothing", "db.errors.Nothing", "db.errors.Failure.NO")
+    ] == [False] * 4
+    absent = ["tests/unit/docs/test_hazards.py::test_nothing", "tests/nothing.py::test_nothing"]
+    assert missing_tests([*absent, "tests/unit/docs/test_hazards.py::test_what_is_not_there_is_found"]) == absent
