@@ -11,6 +11,7 @@ from consumers.culprits import Culprit, Policy
 from consumers.failures import HalfDeployedError, Settler
 from consumers.records import Batch, Partition
 from db.database import Database
+from db.errors import Failure
 from domain.commands import RegisterUser
 from domain.handlers import registration
 from domain.tables import RULES, Rule
@@ -212,6 +213,20 @@ async def test_fenced_batch_is_dropped_and_read_again_from_the_checkpoint(bench,
     assert await bench.rows("SELECT count(*) FROM users") == [(0,)]
 
 
+async def settle_at_once(database: Database, readers: Readers, batches: list[Batch], *, table: str) -> Counter[Failure]:
+    """Settle batches of rivals, none of which writes to a table before all have read it; gives what was retried."""
+    settlers = [settler(Bench(database).processor, readers) for _ in batches]
+    async with database.sessions() as gate, asyncio.timeout(30):
+        await gate.execute(text(f"LOCK TABLE {table} IN SHARE MODE"))
+        rivals = [asyncio.create_task(each.settle(batch)) for each, batch in zip(settlers, batches, strict=True)]
+        waiting = text("SELECT count(*) FROM pg_locks WHERE relation = CAST(:table AS regclass) AND NOT granted")
+        while await gate.scalar(waiting, {"table": table}) < len(batches):
+            pass
+        await gate.rollback()
+        await asyncio.gather(*rivals)
+    return sum((each.tally.retries for each in settlers), Counter())
+
+
 async def test_rival_for_an_email_makes_the_rule_answer(database, readers):
     """Both see the e-mail free; the unique index stops the slower one, who reloads and is refused by the rule."""
     bench = Bench(database)
@@ -220,10 +235,11 @@ async def test_rival_for_an_email_makes_the_rule_answer(database, readers):
         for number in range(6)
     ]
 
-    await asyncio.gather(*(settler(Bench(database).processor, readers).settle(each) for each in batches))
+    retried = await settle_at_once(database, readers, batches, table="users")
 
     outcomes = Counter((each["outcome"], each["code"]) for each in await bench.outcomes())
     assert outcomes == {("applied", None): 1, ("rejected", "email-taken"): 5}
+    assert retried == {Failure.CLASH: 5}
     assert not readers.stopped
 
 
@@ -236,10 +252,11 @@ async def test_rival_for_an_id_in_another_squad_makes_the_rule_answer(database, 
         for number, squad in enumerate(squads, 1)
     ]
 
-    await asyncio.gather(*(settler(Bench(database).processor, readers).settle(each) for each in batches))
+    retried = await settle_at_once(database, readers, batches, table="projects")
 
     outcomes = Counter((each["outcome"], each["code"]) for each in (await bench.outcomes())[7:])
     assert outcomes == {("applied", None): 1, ("rejected", "project-exists"): 5}
+    assert retried == {Failure.CLASH: 5}
     assert not readers.stopped
 
 

@@ -398,6 +398,18 @@ async def test_a_batch_of_500_mixed_commands_costs_a_fixed_number_of_statements(
     assert len(counter.statements) <= FIXED_STATEMENTS, Counter(each.split()[0] for each in counter.statements)
 
 
+async def test_statements_are_the_same_texts_however_many_commands_a_batch_has(bench):
+    """Each text is prepared once for a connection and kept; texts that vary would push each other out."""
+    await bench.apply(record(making.register_user()))  # makes the checkpoint
+    said = []
+    for count in (2, 40):
+        with StatementCounter(bench.database) as counter:
+            await bench.apply(*(record(making.register_user()) for _ in range(count)))
+        said.append(counter.statements)
+
+    assert said[0] == said[1]
+
+
 async def test_versions_count_events_without_gaps_under_rival_consumers(database):
     """Four processors on eight hot squads: every event has its place, and none is lost."""
     bench = Bench(database)

@@ -61,3 +61,15 @@ async def test_no_rows_are_no_statement(async_db):
     assert await inbox.ROWS.insert(async_db, []) == 0
     assert await forms.TASKS.rows.update(async_db, []) == 0
     assert not async_db.in_transaction()
+
+
+async def test_rows_may_have_more_values_than_a_statement_may_have_parameters(database):
+    """32,767; a batch of two thousand commands has some forty thousand values for the outbox alone."""
+    base = dict.fromkeys(dead_letters.ROWS.columns) | {"topic": "t", "partition": 0, "timestamp": NOON, "reason": "r"}
+    base |= {"detail": "d", "header_names": [], "header_values": []}
+    rows = [
+        tuple((base | {"id": f"00000000-0000-0000-0000-{number:012}", "record_offset": number}).values())
+        for number in range(32_768 // len(base) + 1)
+    ]
+    async with database.transaction() as session:
+        assert await dead_letters.ROWS.insert(session, rows) == len(rows)

@@ -38,6 +38,19 @@ async def test_idle_pass_writes_nothing(database: Database) -> None:
             assert (await session.execute(written)).one() == before
 
 
+async def test_each_statement_of_a_reader_is_a_transaction_of_its_own(database: Database) -> None:
+    """A snapshot that is taken in a transaction with an id of its own counts that one as over."""
+    await write_rows(database, "a", range(1, 6))
+    async with leading_relay(database, RecordingPublisher(), page_rows=2) as relay:
+        for _ in range(4):
+            await relay.relay_batch()
+            assert relay._reader is not None
+            pid = (await relay._reader._connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+            async with database.sessions() as session:
+                state = await session.scalar(text("SELECT state FROM pg_stat_activity WHERE pid = :pid"), {"pid": pid})
+            assert state == "idle", "and not idle in transaction"
+
+
 async def test_seeing_what_is_new_may_take_longer_than_other_statements(
     database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

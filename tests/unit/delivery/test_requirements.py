@@ -57,3 +57,10 @@ def test_tests_run_on_the_versions_that_are_delivered(file: str) -> None:
     dev = pins("dev")
 
     assert {name: versions for name, versions in pins(file).items() if dev.get(name) != versions} == {}
+
+
+def test_greenlet_comes_with_sqlalchemy_which_does_not_bring_it_by_itself() -> None:
+    [sqlalchemy] = [each for each in map(Requirement, RUNTIME) if each.name == "sqlalchemy"]
+
+    assert "asyncio" in sqlalchemy.extras
+    assert "greenlet" in pins("runtime")

@@ -1,23 +1,16 @@
 """The page guide → here: every row of the guide stands there, and what it names is there."""
 
-import ast
-import importlib
 import json
 import re
-from pathlib import Path
 
 import pytest
 
 from bench import claims
 from db.models import Base
+from tests.places import ROOT, codes, exists, missing_tests, rows_below
 
-ROOT = Path(__file__).parents[3]
 NOT_YET = "not yet"
-ROWS = [
-    tuple(cell.strip() for cell in line.strip("| ").split(" | "))
-    for line in (ROOT / "docs" / "guide.md").read_text().splitlines()
-    if line.startswith("| ") and not line.startswith(("| guide |", "| ---"))
-]
+ROWS = rows_below((ROOT / "docs" / "guide.md").read_text(), "guide")
 NAMES = {
     *("User", "Squad", "SquadMember", "Project", "Task", "Feedback", "UsageMetrics"),
     *("create_async_engine", "async_sessionmaker", "get_db", "get_db_context", "get_sync_db", "get_sync_db_context"),
@@ -39,52 +32,24 @@ COLUMNS = {
 }
 
 
-def codes(cell: str) -> list[str]:
-    return re.findall(r"`([^`]+)`", cell)
-
-
-def exists(place: str) -> bool:
-    """Tell whether a file, a module, or what a module holds is there."""
-    if "/" in place:
-        return (ROOT / place).exists()
-    module, _, name = place.rpartition(".")
-    try:
-        importlib.import_module(place)
-    except ModuleNotFoundError:
-        holder, _, attribute = module.rpartition(".")
-        try:
-            return hasattr(importlib.import_module(module), name)
-        except ModuleNotFoundError:
-            return hasattr(getattr(importlib.import_module(holder), attribute), name)
-    return True
-
-
-def names_of(path: Path) -> set[str]:
-    return {
-        node.name
-        for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    }
-
-
 def test_every_name_of_the_guide_has_a_row() -> None:
     assert {code for row in ROWS for code in codes(row[0])} >= NAMES
     assert len(ROWS) >= 50
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
-def test_places_and_tests_of_a_row_exist(row: tuple[str, str, str]) -> None:
+def test_places_and_tests_of_a_row_exist(row: tuple[str, ...]) -> None:
     _, here, test = row
     assert (here == NOT_YET) == (test == NOT_YET)
     if here == NOT_YET:
         return
     places = [code for code in codes(here) if re.fullmatch(r"[\w.]+\.[\w.]+|docs/\S+", code)]
-    tests = [code.split("::") for code in codes(test)]
+    tests = codes(test)
 
     assert places
     assert [place for place in places if not exists(place)] == []
     assert tests
-    assert [name for path, name in tests if name not in names_of(ROOT / path)] == []
+    assert missing_tests(tests) == []
 
 
 def test_models_have_the_columns_of_the_guide() -> None:
