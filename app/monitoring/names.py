@@ -132,6 +132,9 @@ _METRICS: Final = (
     _gauge("squad_group_member", "consumer", "Whether the group has dealt its partitions to us, be it none."),
     _counter("squad_group_assignments_total", "consumer", "How often partitions were dealt or taken back."),
     _counter("squad_client_rebuilds_total", "consumer", "Kafka clients replaced because they stood still."),
+    _gauge(
+        "squad_records_read_ahead", "consumer", "Records read that are in no batch yet; below three batches a lane."
+    ),
     _gauge("squad_partition_position", "consumer", "The offset that the next batch begins with.", partition=NUMBERS),
     _gauge(
         "squad_partition_lag_records", "consumer", "Offsets of the log that are in no batch yet.", partition=NUMBERS
