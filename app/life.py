@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from time import monotonic
 from typing import Any, Final
@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import broker, postgres, wiring
 from app.ending import Ending
+from app.monitoring.processes import read_answer
 from app.monitoring.readiness import silent
-from app.monitoring.readings import Reading
 from app.settings import Settings
 from app.wiring import Kind, Part, Process
 from db.database import Database
@@ -136,13 +136,9 @@ async def _check(settings: Settings, kind: Kind) -> None:
 def _show_heartbeat(process: Process, heartbeat: Heartbeat, database: Database, settings: Settings) -> None:
     """Let metrics and readiness show when the database took the last heartbeat: what it is asked for anyway."""
 
-    def read() -> Iterator[Reading]:
-        if heartbeat.answered_at is not None:
-            yield Reading("squad_database_answer_age_seconds", monotonic() - heartbeat.answered_at)
-
     patience_seconds = settings.monitoring_ready_seconds + settings.heartbeat_interval_seconds
     process.pools["heartbeat"] = database
-    process.readers.append(read)
+    process.readers.append(lambda: read_answer(heartbeat.answered_at))
     process.ready["database"] = lambda: silent("last answer", heartbeat.answered_at, patience_seconds)
 
 

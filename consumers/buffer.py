@@ -33,6 +33,11 @@ class LaneBuffer:
         """Set while there is room to read more: less than `BATCHES_AHEAD` batches are held."""
         self._signal()
 
+    @property
+    def count(self) -> int:
+        """How many records are here."""
+        return self._records
+
     def holds(self, partition: Partition) -> bool:
         """Tell whether a partition has records here."""
         return partition in self._queues

@@ -265,6 +265,11 @@ class Source:
         return self._assignment.positions
 
     @property
+    def read_ahead(self) -> int:
+        """How many records were read that are in no batch yet."""
+        return sum(buffer.count for buffer in self._assignment.buffers)
+
+    @property
     def lags(self) -> Mapping[Partition, int]:
         """How many offsets of each partition that is read are in no batch yet, as far as the broker has told."""
         found, consumer = {}, self._member.consumer

@@ -62,6 +62,7 @@ def read_partitions(source: Source) -> Iterator[Reading]:
     yield Reading("squad_group_member", source.is_member)
     yield Reading("squad_group_assignments_total", source.generation)
     yield Reading("squad_client_rebuilds_total", source.rebuilds)
+    yield Reading("squad_records_read_ahead", source.read_ahead)
     for partition, position in source.positions.items():
         yield Reading("squad_partition_position", position, (str(partition.number),))
     for partition, lag in source.lags.items():

@@ -94,7 +94,12 @@ _METRICS: Final = (
         outcome=(*(each.value for each in Outcome), "duplicate"),
     ),
     _counter("squad_commands_rejected_total", "consumer", "Commands that a rule refused.", code=tuple(Code)),
-    _counter("squad_dead_letters_total", "consumer", "Records nobody could apply.", reason=tuple(Reason)),
+    _counter(
+        "squad_dead_letters_total",
+        "consumer",
+        "Records nobody could apply; those that an operator stepped over (`unfetchable`) are only in the gauge.",
+        reason=tuple(Reason),
+    ),
     _counter(
         "squad_outbox_rows_total",
         "consumer",
@@ -113,7 +118,12 @@ _METRICS: Final = (
         failure=tuple(Failure),
     ),
     _gauge("squad_troubles", "consumer", "Batches that wait for such a state to end.", failure=tuple(Failure)),
-    _counter("squad_retries_total", "consumer", "How often a batch was tried again.", failure=tuple(Failure)),
+    _counter(
+        "squad_retries_total",
+        "consumer",
+        "How often a batch was tried again; once for each attempt, so it rises all through such a state.",
+        failure=tuple(Failure),
+    ),
     _counter("squad_fenced_batches_total", "consumer", "Batches dropped: their partition had gone on elsewhere."),
     _counter("squad_rivals_total", "consumer", "Batches decided again: another consumer was faster."),
     _counter("squad_bisections_total", "consumer", "Batches cut in two to find a record that fails."),
@@ -122,6 +132,9 @@ _METRICS: Final = (
     _gauge("squad_group_member", "consumer", "Whether the group has dealt its partitions to us, be it none."),
     _counter("squad_group_assignments_total", "consumer", "How often partitions were dealt or taken back."),
     _counter("squad_client_rebuilds_total", "consumer", "Kafka clients replaced because they stood still."),
+    _gauge(
+        "squad_records_read_ahead", "consumer", "Records read that are in no batch yet; below three batches a lane."
+    ),
     _gauge("squad_partition_position", "consumer", "The offset that the next batch begins with.", partition=NUMBERS),
     _gauge(
         "squad_partition_lag_records", "consumer", "Offsets of the log that are in no batch yet.", partition=NUMBERS

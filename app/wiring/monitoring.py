@@ -3,14 +3,14 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from app.monitoring.looking import Looking
 from app.monitoring.loop_watch import LoopWatch
 from app.monitoring.pools import read_pools
+from app.monitoring.processes import read_process
 from app.monitoring.readiness import read_readiness
-from app.monitoring.readings import Reading
 from app.monitoring.server import ListenError, Monitoring, serving
 from app.settings import Settings, SettingsError, variable
 from app.wiring.databases import open_database
@@ -55,16 +55,16 @@ async def _open(
     pools, started_at = {**process.pools, "monitoring": database}, time.time()
     ready = {"event loop": lambda: None, **process.ready}
 
-    def read_process() -> Iterator[Reading]:
-        yield Reading("squad_process_info", 1, (kind,))
-        yield Reading("squad_process_start_time_seconds", started_at)
-        yield from read_pools(pools)
-        yield from read_readiness(ready)
-
     monitoring = Monitoring(
         loop=asyncio.get_running_loop(),
         watch=watch,
-        readers=[*process.readers, read_process, looking.read],
+        readers=[
+            *process.readers,
+            lambda: read_process(kind, started_at),
+            lambda: read_pools(pools),
+            lambda: read_readiness(ready),
+            looking.read,
+        ],
         ready=ready,
         alive_seconds=settings.monitoring_alive_seconds,
     )

@@ -2,13 +2,9 @@
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
-from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from app import broker
@@ -18,28 +14,12 @@ from domain.commands import Command
 from domain.rejections import Code
 from tests import making
 from tests.acceptance.conftest import Process, eventually, running, send
+from tests.acceptance.scraping import Samples, ask, scrape
 from tests.faults.proxying import before_postgres
 from tests.faults.rules import Cut, Rule
 from tests.making import new_id
 
 PARTS = {"event loop", "database", "group", "client", "relay"}
-Samples = dict[tuple[str, str], float]
-
-
-async def ask(process: Process, path: str) -> tuple[int, str]:
-    """Ask a process that runs; its log tells at which port."""
-    said = re.search(r"metrics and health at \S+ port (\d+)", process.printed)
-    if said is None:
-        return 0, ""
-
-    def fetch() -> tuple[int, str]:
-        try:
-            with urlopen(f"http://127.0.0.1:{said[1]}{path}", timeout=10) as answer:
-                return answer.status, answer.read().decode()
-        except HTTPError as error:
-            return error.code, error.read().decode()
-
-    return await asyncio.to_thread(fetch)
 
 
 @asynccontextmanager
@@ -50,18 +30,6 @@ async def running_for(settings: Settings) -> AsyncIterator[Process]:
 
 async def is_ready(process: Process) -> bool:
     return (await ask(process, "/readyz"))[0] == 200
-
-
-async def scrape(process: Process) -> tuple[Samples, dict[str, str]]:
-    """Give samples by name and label value, and the kind of each metric."""
-    _, page = await ask(process, "/metrics")
-    samples, kinds = {}, {}
-    for family in text_string_to_metric_families(page):
-        kinds[family.name] = family.type
-        for sample in family.samples:
-            labels = [f"{value}" for name, value in sample.labels.items() if name != "le"]
-            samples[sample.name, ",".join(labels)] = sample.value
-    return samples, kinds
 
 
 def watched(service, **more):

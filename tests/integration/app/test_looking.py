@@ -18,6 +18,26 @@ LETTER = """
            'open', now() - interval '1 hour' FROM generate_series(1, 3) n
 """
 
+PARKED = """
+    INSERT INTO parked_streams (stream, dead_letter_id, since)
+    SELECT CAST(repeat(CAST(d.record_offset AS text), 32) AS uuid), id, now() FROM dead_letters d
+    WHERE record_offset < 3;
+    INSERT INTO parked (stream, number, topic, partition, record_offset, timestamp, header_names, header_values)
+    SELECT stream, n, 't', 0, n, now(), '{}', '{}' FROM parked_streams, generate_series(1, 2) n;
+    INSERT INTO parked (stream, number, topic, partition, record_offset, timestamp, header_names, header_values)
+    SELECT stream, 3, 't', 0, 3, now(), '{}', '{}' FROM parked_streams LIMIT 1
+"""
+"""Of two streams, with two records and three."""
+
+HELD = """
+    INSERT INTO held (position, topic, key, slot, reason, awaits)
+    VALUES (1, 't', 'a', 1, 'too large', NULL), (2, 't', 'a', 1, 'behind position 1', NULL),
+           (3, 't', 'b', 2, 'too large', NULL), (4, 'u', 'a', 1, 'too large', NULL),
+           (5, 'v', 'a', 1, 'it takes nothing', 'v'), (6, 'v', 'a', 1, 'behind position 5', 'v'),
+           (7, 'v', 'a', 1, 'behind position 5', 'v')
+"""
+"""Seven rows of four topics and keys; three of them go on by themselves."""
+
 
 async def ages(database: Database) -> dict[int, float]:
     async with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
@@ -85,6 +105,26 @@ async def test_what_is_looked_at_is_shown_until_a_look_fails(database, caplog):
     assert not any("outbox" in name for name, *_ in seen)
     assert seen["squad_database_look_age_seconds",] > looked
     assert caplog.text.count("database not looked at for metrics") == 1, "one line for a state"
+
+
+async def test_what_is_parked_and_what_is_held_is_counted_each_by_itself(database):
+    await execute(database, LETTER)
+    for statement in (*PARKED.split(";"), HELD):
+        await execute(database, statement)
+    looking = Looking(database=database, looks=[look_at_letters, look_at_outbox])
+
+    await looking.look_once()
+
+    seen = {(name, *labels): value for name, value, labels in looking.read() if value}
+    del seen["squad_dead_letters_oldest_age_seconds",], seen["squad_database_look_age_seconds",]
+    assert seen == {
+        ("squad_dead_letters_open", "unreadable"): 3,
+        ("squad_parked_streams",): 2,
+        ("squad_parked_records",): 5,
+        ("squad_outbox_held_rows", "0"): 7,
+        ("squad_outbox_holds", "0"): 4,
+        ("squad_outbox_waiting_rows", "0"): 3,
+    }
 
 
 async def test_pool_says_how_many_connections_are_in_use_and_who_waits(database_url):
