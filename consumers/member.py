@@ -72,11 +72,14 @@ class Member:
         """Have the client join the group; what it is assigned it reads from then on."""
         self.consumer.subscribe([self._topic], listener=self._listener)
 
-    async def run(self, find_another: Callable[[Stall], Awaitable["Member | None"]]) -> "Member":
+    async def run(
+        self, find_another: Callable[[Stall], Awaitable["Member | None"]], note_getting_on: Callable[[], None]
+    ) -> "Member":
         """Adopt partitions, read ahead and commit the group's offsets, until the client is to be replaced.
 
         Args:
             find_another: called when the client stands still, again and again until it gives another that is connected.
+            note_getting_on: called whenever the client was looked at and nothing is wrong with it.
 
         Returns:
             That one.
@@ -92,6 +95,8 @@ class Member:
                 await asyncio.sleep(min(_LOOK_SECONDS, self._stall_seconds / 4))
                 self._notice_growth()
                 stall = self.look_once(readers)
+                if self.trouble is None and self._assignment.is_dealt:
+                    note_getting_on()
                 stands = stands + 1 if stall is not None and stall.seconds >= self._stall_seconds else 0
                 # A process that was frozen sees it the first time that it looks again.
                 if stall is None or stands < _LOOKS:

@@ -28,6 +28,7 @@ from consumers.watchdog import Stall
 from db.controls import Pauses
 from db.database import Database
 from db.stacks import describe_stacks
+from db.telling import Spell
 from db.waiting import jittered_seconds, wait_for
 
 logger = logging.getLogger("squad.source")
@@ -98,6 +99,7 @@ class Source:
             idle.set()
         self._in_a_row = 0
         self._waits: Iterator[float] | None = None
+        self._brokers_away = Spell(logger, "no broker answers another client either")
         self._next: Member | None = None
         self._member = self._build_member()
         self.rebuilds = 0
@@ -118,7 +120,7 @@ class Source:
         """Adopt partitions, read ahead and commit the group's offsets, until cancelled; a wedged client is replaced."""
         while True:
             began = monotonic()
-            another = await self._member.run(self._find_another)
+            another = await self._member.run(self._find_another, self._note_getting_on)
             # Where replacing does not help, it is done less and less often.
             self._in_a_row = self._in_a_row + 1 if monotonic() - began < _LASTING * self._stall_seconds else 1
             await self._replace_by(another)
@@ -140,10 +142,17 @@ class Source:
             async with asyncio.timeout(self._membership.request_seconds):
                 await self._next.connect()
         except (KafkaError, OSError) as error:
-            logger.warning("no broker answers another client either: %s: %s", type(error).__name__, error)
+            self._brokers_away.meet(error)
             self._next = None
             await asyncio.sleep(next(self._waits))
+        else:
+            self._brokers_away.end()
         return self._next
+
+    def _note_getting_on(self) -> None:
+        """The client gets on by itself; the next time that it stands still is another one, and told as such."""
+        self._waits = None
+        self._brokers_away.end()
 
     async def _replace_by(self, another: Member) -> None:
         """Give the client up, and begin with the other one at the checkpoints."""

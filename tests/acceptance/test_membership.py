@@ -13,7 +13,7 @@ from consumers.consumer import Consumer
 from consumers.records import Partition
 from tests import making
 from tests.acceptance.conftest import eventually, send
-from tests.acceptance.test_consuming import assert_one_effect_each, decided
+from tests.acceptance.test_consuming import assert_one_effect_each, decided, rows
 
 pytestmark = pytest.mark.real_kafka("groups of several consumers")
 
@@ -108,8 +108,52 @@ async def test_batches_under_way_are_finished_before_their_partitions_are_given_
     await assert_one_effect_each(database, 30)
 
 
-async def is_at_work(consumer) -> bool:
-    return len(consumer.in_flight) > 0
+async def test_batch_that_outlives_its_budget_loses_its_partitions_and_is_fenced(service, database):
+    """The group waits no longer than that; the other one applies what the batch has, which then comes too late."""
+    go_on = asyncio.Event()
+    async with AsyncExitStack() as life:
+        consumer, first, _ = await life.enter_async_context(consuming(service, database, rebalance_finish_seconds=0.2))
+        life.callback(go_on.set)
+        await eventually("it is there", lambda: have_all(service, first))
+        hold_batches(consumer, go_on)
+        await send(service, [making.register_user() for _ in range(30)])
+        await eventually("batches of all lanes are under way", lambda: is_at_work(consumer, lanes=service.lanes))
+        late = dict(consumer.in_flight)
+        _, other, _ = await life.enter_async_context(consuming(service, database))
+        await eventually("both have a share", lambda: have_all(service, first, other), seconds=15)
+        lost = {each.number for each in late if each in other.positions}
+        assert lost
+        await eventually("the other one applies those", lambda: have_moved(database, lost))
+        assert late.items() <= consumer.in_flight.items(), "they are under way still"
+        go_on.set()
+        await eventually("all are decided", lambda: decided(database, 30))
+        await eventually("what was late is told", lambda: is_fenced(consumer))
+    await assert_one_effect_each(database, 30)
+
+
+def hold_batches(consumer, go_on) -> None:
+    """Let each batch of a consumer wait before its transaction begins."""
+    processor = consumer._settler._processor
+    apply = processor.apply
+
+    async def wait_and_apply(*batch):
+        await go_on.wait()
+        return await apply(*batch)
+
+    processor.apply = wait_and_apply
+
+
+async def have_moved(database, numbers) -> bool:
+    moved = await rows(database, "SELECT partition FROM checkpoints WHERE next_offset > 0")
+    return numbers <= {number for (number,) in moved}
+
+
+async def is_fenced(consumer) -> bool:
+    return consumer.tally.fenced > 0
+
+
+async def is_at_work(consumer, *, lanes=1) -> bool:
+    return len(consumer._under_way) >= lanes
 
 
 async def is_not_a_member(source) -> bool:
