@@ -128,7 +128,7 @@ async def test_discard_that_was_killed_half_way_is_ended_by_whoever_settles_all(
     order = Order(act=Act.DISCARD, reason="spoilt", max_replays=3)
     async with settling.bench.database.transaction() as session:
         await step.take(session, letter, order, Attempt(most=1))
-    assert await settling.outcomes() == {"0": DEAD, "1": PARKED, "2": DEAD, "3": PARKED}
+    assert await settling.outcomes() == {"0": ("dead-lettered", True), "1": PARKED, "2": DEAD, "3": PARKED}
 
     _, [planned] = await squad(act, "--all")
     assert planned["half_discarded"] == 1
