@@ -58,8 +58,6 @@ def _default(parameter: Any) -> str:  # noqa: ANN401 - see Verb
     if parameter.required:
         return "required"
     default = parameter.default
-    if default is False and parameter.secondary_opts:
-        return f"`{parameter.secondary_opts[0]}`"
     return "" if default is None or default is False else f"`{default}`"
 
 

@@ -69,8 +69,11 @@ async def test_one_dead_letter_is_redriven_by_its_id(settling: Settling, squad: 
         await squad("redrive", letter)
 
 
-async def test_many_are_only_counted_unless_they_are_to_be_executed(settling: Settling, squad: Any) -> None:
-    code, [planned] = await squad("redrive", "--code", "unexpected")
+@pytest.mark.parametrize("flags", [[], ["--dry-run"], ["--execute", "--dry-run"]])
+async def test_many_are_only_counted_unless_they_are_to_be_executed(
+    settling: Settling, squad: Any, flags: list[str]
+) -> None:
+    code, [planned] = await squad("redrive", "--code", "unexpected", *flags)
 
     assert code == 0
     assert planned == {
@@ -82,6 +85,16 @@ async def test_many_are_only_counted_unless_they_are_to_be_executed(settling: Se
         "parked": 2,
         "half_discarded": 0,
     }
+    assert {state for _, state in await letters(settling)} == {"open"}
+    assert await audits(settling) == []
+
+
+@pytest.mark.parametrize("act", ["redrive", "discard"])
+async def test_one_that_is_to_be_tried_dry_is_left_alone(settling: Settling, squad: Any, act: str) -> None:
+    [(letter, _), *_] = await letters(settling)
+
+    assert await squad(act, letter, "--dry-run") == (2, [])
+
     assert {state for _, state in await letters(settling)} == {"open"}
     assert await audits(settling) == []
 
