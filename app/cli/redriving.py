@@ -127,7 +127,14 @@ def _settle_many(chosen: "Filter", order: "Order", *, execute: bool, as_json: bo
         print_json(planned) if as_json else print_fields(planned)
         typer.secho("nothing was changed: --execute does it", err=True)
         return
-    result = asyncio.run(redriving.settle_all(settings, chosen, order, told=_teller(as_json=as_json)))
+
+    def show(ending: "Ending") -> None:
+        # The last step of each is told with what became of it.
+        if ending.left and not as_json:
+            typer.echo(f"{ending.letter_id}: {ending.decided} decided, {ending.left} wait", err=True)
+
+    told = _teller(as_json=as_json)
+    result = asyncio.run(redriving.settle_all(settings, chosen, order, told=told, on_step=show))
     print_json(result) if as_json else print_fields(result)
     if not result["became"].keys() <= FINE:
         sys.exit(1)
