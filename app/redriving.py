@@ -1,9 +1,10 @@
 """Redriving and discarding dead letters, one or many, as an operator asks for it."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from app import wiring
@@ -23,6 +24,9 @@ CONNECTIONS: Final = 2
 """One works, one keeps other operators away."""
 
 NO_LIMIT: Final = 2**31 - 1
+
+Settle = Callable[[str], Awaitable[dict[str, Any]]]
+"""Settles the dead letter of an id, and says what became of it."""
 
 EVERY_STATE: Final = tuple(LetterState)
 
@@ -76,7 +80,12 @@ async def settle_one(
 
 
 async def settle_all(
-    settings: Settings, chosen: Filter, order: Order, *, told: Callable[[dict[str, Any]], None]
+    settings: Settings,
+    chosen: Filter,
+    order: Order,
+    *,
+    told: Callable[[dict[str, Any]], None],
+    on_step: Callable[[Ending], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Redrive or discard all dead letters that are chosen, the oldest first.
 
@@ -88,17 +97,19 @@ async def settle_all(
         chosen: which.
         order: what is wanted.
         told: gets what became of each, as it is done.
+        on_step: told how far one is, after each transaction.
 
     Returns:
         How many ended how, and the counts by state before and after.
     """
     async with _open(settings) as (database, redriver):
+        settle = partial(_settle, redriver, order, on_step)
         before = await _note(database, chosen, order, "dead-letters {}")
         endings: Counter[str] = Counter()
-        waiting = [each async for each in _settle_page_by_page(database, redriver, chosen, order, told, endings)]
+        waiting = [each async for each in _settle_page_by_page(database, settle, chosen, told, endings)]
         went_on = True
         while waiting and went_on:
-            results = [(letter_id, await _settle(redriver, letter_id, order)) for letter_id in waiting]
+            results = [(letter_id, await settle(letter_id)) for letter_id in waiting]
             for _, result in results:
                 if result["became"] != "waits":
                     endings[result["became"]] += 1
@@ -127,9 +138,8 @@ def describe(ending: Ending) -> dict[str, Any]:
 
 async def _settle_page_by_page(
     database: Database,
-    redriver: Redriver,
+    settle: Settle,
     chosen: Filter,
-    order: Order,
     told: Callable[[dict[str, Any]], None],
     endings: Counter[str],
 ) -> AsyncIterator[str]:
@@ -137,7 +147,7 @@ async def _settle_page_by_page(
     async with database.transaction() as session:
         half_discarded = await letter_search.fetch_half_discarded(session, chosen)
     for letter_id in half_discarded:
-        result = await _settle(redriver, letter_id, order)
+        result = await settle(letter_id)
         endings[result["became"]] += 1
         told(result)
     last: str | None = None
@@ -145,7 +155,7 @@ async def _settle_page_by_page(
         async with database.transaction() as session:
             page = await letter_search.fetch_page(session, chosen, after=last, limit=PAGE)
         for letter in page:
-            result = await _settle(redriver, letter.id, order)
+            result = await settle(letter.id)
             if result["became"] == "waits":
                 yield letter.id
                 continue
@@ -156,9 +166,11 @@ async def _settle_page_by_page(
         last = page[-1].id
 
 
-async def _settle(redriver: Redriver, letter_id: str, order: Order) -> dict[str, Any]:
+async def _settle(
+    redriver: Redriver, order: Order, on_step: Callable[[Ending], None], letter_id: str
+) -> dict[str, Any]:
     try:
-        return describe(await redriver.settle(letter_id, order))
+        return describe(await redriver.settle(letter_id, order, on_step))
     except (LetterError, NoLetterError) as error:
         [became] = [word for kind, word in _LEFT_ALONE if isinstance(error, kind)]
         return {"id": letter_id, "became": became, "detail": str(error)}

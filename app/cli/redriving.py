@@ -19,7 +19,12 @@ __all__ = ["app"]
 
 LetterId = Annotated[str | None, typer.Argument(metavar="[ID]", help="One dead letter; without, those chosen below.")]
 Everything = Annotated[bool, typer.Option("--all", help="All that wait, where no other option chooses.")]
-Execute = Annotated[bool, typer.Option("--execute", help="Do it to many; without, only what would be done is shown.")]
+Execute = Annotated[
+    bool | None,
+    typer.Option(
+        "--execute/--dry-run", help="Do it to many, or only show what would be done, which is the default for many."
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Also those that were redriven in vain too often.")]
 
 FINE = frozenset({"redriven", "discarded", "settled", "gone"})
@@ -33,15 +38,15 @@ def redrive(
     *,
     chosen: "Filter",
     everything: Everything = False,
-    execute: Execute = False,
+    execute: Execute = None,
     force: Force = False,
     reason: Reason,
     as_json: Json = False,
 ) -> None:
     """Apply dead letters after all, each with what waits behind it, in order; one by its id, or many.
 
-    Many are only counted, unless --execute. What a kill leaves half done goes on when it is done again. Exit code 1
-    when one failed again or could not be done now.
+    Many are only counted (--dry-run), unless --execute. What a kill leaves half done goes on when it is done again.
+    Exit code 1 when one failed again or could not be done now.
     """
     _settle("redrive", letter_id, chosen, everything, execute=execute, force=force, reason=reason, as_json=as_json)
 
@@ -53,14 +58,14 @@ def discard(
     *,
     chosen: "Filter",
     everything: Everything = False,
-    execute: Execute = False,
+    execute: Execute = None,
     reason: Reason,
     as_json: Json = False,
 ) -> None:
     """Give dead letters up for ever: their outcomes are final, and what waits behind them is applied, in order.
 
-    Many are only counted, unless --execute. What a kill leaves half done goes on when it is done again. Exit code 1
-    when a letter could not be discarded now.
+    Many are only counted (--dry-run), unless --execute. What a kill leaves half done goes on when it is done again.
+    Exit code 1 when a letter could not be discarded now.
     """
     _settle("discard", letter_id, chosen, everything, execute=execute, force=False, reason=reason, as_json=as_json)
 
@@ -71,7 +76,7 @@ def _settle(
     chosen: "Filter",
     everything: bool,  # noqa: FBT001 - an option, handed on
     *,
-    execute: bool,
+    execute: bool | None,
     force: bool,
     reason: str,
     as_json: bool,
@@ -84,12 +89,14 @@ def _settle(
     chooses = chosen != Filter()
     if (letter_id is not None) + chooses + everything != 1:
         raise typer.BadParameter("give an id, or options that choose, or --all")
+    if letter_id is not None and execute is False:
+        raise typer.BadParameter("--dry-run is for many: one, by its id, is done at once")
     settings = Settings.load()
     order = redriving.build_order(settings, Act(act), reason=reason, force=force)
     if letter_id is not None:
         _settle_one(parse_id(letter_id, "ID"), order, as_json=as_json)
     else:
-        _settle_many(chosen, order, execute=execute, as_json=as_json)
+        _settle_many(chosen, order, execute=execute is True, as_json=as_json)
 
 
 def _settle_one(letter_id: str, order: "Order", *, as_json: bool) -> None:
@@ -120,7 +127,14 @@ def _settle_many(chosen: "Filter", order: "Order", *, execute: bool, as_json: bo
         print_json(planned) if as_json else print_fields(planned)
         typer.secho("nothing was changed: --execute does it", err=True)
         return
-    result = asyncio.run(redriving.settle_all(settings, chosen, order, told=_teller(as_json=as_json)))
+
+    def show(ending: "Ending") -> None:
+        # The last step of each is told with what became of it.
+        if ending.left and not as_json:
+            typer.echo(f"{ending.letter_id}: {ending.decided} decided, {ending.left} wait", err=True)
+
+    told = _teller(as_json=as_json)
+    result = asyncio.run(redriving.settle_all(settings, chosen, order, told=told, on_step=show))
     print_json(result) if as_json else print_fields(result)
     if not result["became"].keys() <= FINE:
         sys.exit(1)

@@ -2,7 +2,7 @@
 """Every verb of `squad` with its arguments and options, from the program itself."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args, get_origin
 
 from typer.main import get_command
 
@@ -50,7 +50,7 @@ def _is_option(parameter: Any) -> bool:  # noqa: ANN401 - see Verb
 
 def _name(parameter: Any) -> str:  # noqa: ANN401 - see Verb
     if _is_option(parameter):
-        return str(parameter.opts[0])
+        return "/".join(name[0] for name in (parameter.opts, parameter.secondary_opts) if name)
     return str(parameter.metavar or parameter.name).upper()
 
 
@@ -62,6 +62,8 @@ def _default(parameter: Any) -> str:  # noqa: ANN401 - see Verb
 
 
 def _meaning(parameter: Any) -> str:  # noqa: ANN401 - see Verb
-    choices = getattr(parameter.type_descriptor.annotation, "__args__", ())
+    annotation = parameter.type_descriptor.annotation
+    # The argument of a list is what it is a list of, and no value that is allowed.
+    choices = get_args(annotation) if get_origin(annotation) is Literal else ()
     listed = f" One of {', '.join(f'`{choice}`' for choice in choices)}." if choices else ""
     return (parameter.help or "") + listed

@@ -11,6 +11,8 @@ from app.cli.main import app
 from tests import making
 from tests.acceptance.conftest import environment, eventually, running, send
 from tests.acceptance.test_consuming import consuming, decided
+from tests.applying import Bench
+from tests.integration.consumers.test_parking import Settling, project
 from tests.making import new_id
 from tests.poison import POISON, poison
 
@@ -65,3 +67,59 @@ async def test_failed_command_and_those_behind_it_are_redriven_in_order(service,
     assert told[ids[0]] == [("dead-lettered", 1, False), ("applied", 2, True)]
     assert [told[each] for each in ids[1:4]] == [[("parked", 1, False), ("applied", 2, True)]] * 3
     assert told[ids[4]] == told[more[0]] == [("applied", 1, True)]
+
+
+async def test_redrive_that_is_killed_and_done_again_applies_every_parked_command_once_and_in_order(
+    settings, database, monkeypatch
+):
+    """It is a process of its own, ended as a crash ends it, after some of its transactions and before the others."""
+    settling, ids = Settling(Bench(database)), [new_id() for _ in range(201)]
+    await settling.begin()
+    with monkeypatch.context() as patch:
+        poison(patch)
+        await settling.settle(project(settling.mine, ids[0], name=POISON))
+        await settling.settle(*(project(settling.mine, each) for each in ids[1:]))
+    small = settings.model_copy(update={"topic_prefix": "squad.", "batch_max_commands": 1})
+    verb = ["dead-letters", "redrive", "--all", "--execute", "--reason", "mended"]
+
+    async def causes() -> list[str]:
+        events = [each for each in await settling.bench.outbox() if each["key"] == settling.mine]
+        assert [each["sequence"] for each in events] == list(range(1, len(events) + 1))
+        return [each["causation_id"] for each in events[1:]]
+
+    async def connected() -> set[int]:
+        rows = await settling.bench.rows(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+        )
+        return {pid for (pid,) in rows}
+
+    async def in_the_middle() -> bool:
+        return len(await causes()) > 2
+
+    async def is_gone() -> bool:
+        return await connected() <= ours
+
+    ours = await connected()
+    with running(small, *verb) as killed:
+        await eventually("some are applied", in_the_middle)
+        killed.kill()
+    await eventually("its connections are closed, and with them its locks", is_gone)
+    done = await causes()
+    assert done == ids[: len(done)]
+    assert len(done) < len(ids)
+    assert await settling.bench.rows("SELECT state FROM dead_letters") == [("redriving",)]
+
+    with running(small.model_copy(update={"batch_max_commands": 100}), *verb) as again:
+        code, printed = again.finish()
+
+    assert code == 0, printed
+    assert f"100 decided, {len(ids) - len(done) - 100} wait" in printed
+    assert await causes() == ids
+    outcomes = await settling.bench.rows(
+        "SELECT outcome, outcome_revision, outcome_final, count(*) FROM inbox"
+        " WHERE command_id = ANY(:ids) GROUP BY 1, 2, 3",
+        ids=ids,
+    )
+    assert outcomes == [("applied", 2, True, len(ids))]
+    assert await settling.bench.rows("SELECT state FROM dead_letters") == [("redriven",)]
+    assert await settling.bench.rows("SELECT 1 FROM parked UNION ALL SELECT 1 FROM parked_streams") == []

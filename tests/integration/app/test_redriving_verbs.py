@@ -69,8 +69,11 @@ async def test_one_dead_letter_is_redriven_by_its_id(settling: Settling, squad: 
         await squad("redrive", letter)
 
 
-async def test_many_are_only_counted_unless_they_are_to_be_executed(settling: Settling, squad: Any) -> None:
-    code, [planned] = await squad("redrive", "--code", "unexpected")
+@pytest.mark.parametrize("flags", [[], ["--dry-run"], ["--execute", "--dry-run"]])
+async def test_many_are_only_counted_unless_they_are_to_be_executed(
+    settling: Settling, squad: Any, flags: list[str]
+) -> None:
+    code, [planned] = await squad("redrive", "--code", "unexpected", *flags)
 
     assert code == 0
     assert planned == {
@@ -82,6 +85,16 @@ async def test_many_are_only_counted_unless_they_are_to_be_executed(settling: Se
         "parked": 2,
         "half_discarded": 0,
     }
+    assert {state for _, state in await letters(settling)} == {"open"}
+    assert await audits(settling) == []
+
+
+@pytest.mark.parametrize("act", ["redrive", "discard"])
+async def test_one_that_is_to_be_tried_dry_is_left_alone(settling: Settling, squad: Any, act: str) -> None:
+    [(letter, _), *_] = await letters(settling)
+
+    assert await squad(act, letter, "--dry-run") == (2, [])
+
     assert {state for _, state in await letters(settling)} == {"open"}
     assert await audits(settling) == []
 
@@ -128,7 +141,7 @@ async def test_discard_that_was_killed_half_way_is_ended_by_whoever_settles_all(
     order = Order(act=Act.DISCARD, reason="spoilt", max_replays=3)
     async with settling.bench.database.transaction() as session:
         await step.take(session, letter, order, Attempt(most=1))
-    assert await settling.outcomes() == {"0": DEAD, "1": PARKED, "2": DEAD, "3": PARKED}
+    assert await settling.outcomes() == {"0": ("dead-lettered", True), "1": PARKED, "2": DEAD, "3": PARKED}
 
     _, [planned] = await squad(act, "--all")
     assert planned["half_discarded"] == 1
@@ -136,6 +149,39 @@ async def test_discard_that_was_killed_half_way_is_ended_by_whoever_settles_all(
 
     assert (ended["id"], ended["became"], ended["parked"]) == (letter, "discarded", 0)
     assert (await settling.outcomes())["1"] == APPLIED
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("many", [False, True])
+async def test_progress_is_shown_after_each_transaction_of_one_and_of_many(
+    settling: Settling, squad: Any, monkeypatch: pytest.MonkeyPatch, many: bool, as_json: bool
+) -> None:
+    """Of many, too: thousands may wait behind one of them. Lines of JSON are what became of each, and no more."""
+    await settling.settle(*(project(settling.mine, number) for number in "456"))
+    first, second, third = [letter for letter, _ in await letters(settling)]
+    monkeypatch.setenv("SQUAD_BATCH_MAX_COMMANDS", "2")
+
+    chosen = ["--all", "--execute"] if many else [first]
+    given = ["dead-letters", "redrive", *chosen, "--reason", "mended", *(["--json"] if as_json else [])]
+    result = await asyncio.to_thread(CliRunner().invoke, app, given)
+
+    lines = result.stderr.splitlines()
+    if as_json:
+        assert lines == []
+    elif many:
+        assert lines[:4] == [
+            f"{first}: 2 decided, 3 wait",
+            f"{first}: 4 decided, 1 wait",
+            f"1 {first} redriven",
+            f"2 {second} redriven",
+        ]
+        assert [line.partition(":")[0] for line in lines[4:]] == [f"3 {third} failed"]
+        assert ["became", "{'redriven':", "2,", "'failed':", "1}"] in [
+            line.split() for line in result.stdout.splitlines()
+        ]
+    else:
+        assert lines == ["2 decided, 3 wait", "4 decided, 1 wait", "5 decided, 0 wait"]
+        assert ["became", "redriven"] in [line.split() for line in result.stdout.splitlines()]
 
 
 async def test_letters_that_wait_behind_another_one_are_redriven_after_it(

@@ -9,14 +9,16 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from checker.judge import Result
-from consumers import queues
+from consumers import inbox, queues
 from consumers.culprits import Policy
+from consumers.inbox import RivalError
 from consumers.letter_locks import Act, SettledError, TakenError, UnfitError, WaitsError, claimed
 from consumers.letter_search import LetterState
 from consumers.permissions import Permissions
 from consumers.redrive import Ending, Redriver
 from consumers.redrive_orders import Attempt, Order
 from consumers.redrive_step import Step
+from messages import codec
 from tests import making
 from tests.applying import TOPICS, Bench
 from tests.integration.consumers.test_parking import APPLIED, DEAD, PARKED, Settling, execute, project
@@ -285,6 +287,92 @@ async def test_kill_while_the_rest_of_a_discarded_letter_is_applied_is_made_up_f
     assert await redriving.outcomes() == {"0": GIVEN_UP, **dict.fromkeys("123", APPLIED)}
     assert await redriving.told("0") == [("dead-lettered", 1, False), ("dead-lettered", 2, True)]
     assert await redriving.states() == {"0": ("discarded", 0)}
+
+
+@pytest.mark.parametrize("order", [REDRIVE, DISCARD])
+async def test_act_of_many_transactions_is_noted_once_whatever_fails_on_its_way(redriving, poisonous, order):
+    """Some are decided, one fails, is found by halving and given up, and the rest goes on."""
+    await park(redriving, last=3)
+    await redriving.settle(project(redriving.mine, "4", name="Other"), *(project(redriving.mine, n) for n in "567"))
+    poisonous.undo()
+    poison(poisonous, name="Other")
+    policies = {"squad.create-project.v1": Policy.CONTINUE}
+    left: list[int] = []
+
+    ending = await redriving.redriver(max_records=3, policies=policies).settle(
+        await redriving.letter("0"), order, lambda so_far: left.append(so_far.left)
+    )
+
+    assert (len(ending.became_letters), ending.left) == (1, 0)
+    assert len(left) > 3
+    audits = await redriving.bench.rows("SELECT action, target, before, after FROM audit")
+    [(action, target, before, after)] = audits
+    assert (action, target) == (f"dead-letters {order.act}", f"dead_letters/{await redriving.letter('0')}")
+    assert (before["state"], after["parked"]) == ("open", left[0])
+
+
+async def settle_as_before(redriving: Redriving, patch: pytest.MonkeyPatch, made: FakeRecord) -> None:
+    """Settle a record as a release does that has none of the types."""
+    with patch.context() as earlier:
+        earlier.setattr(codec, "COMMANDS", {})
+        await redriving.settle(FakeRecord(key=made.key, value=made.value, headers=made.headers))
+
+
+def spaced_out(made: FakeRecord) -> FakeRecord:
+    """Write the same command in other bytes than ours: as refused bytes it is not what it is as a command."""
+    made.value = json.dumps(json.loads(made.value or b""), indent=4).encode()
+    return made
+
+
+async def test_repeat_of_a_discarded_command_is_a_duplicate(redriving, poisonous):
+    """The operator's release can read it, that of the consumers cannot: it stays known by what it was to them."""
+    made = spaced_out(project(redriving.mine, "0"))
+    await settle_as_before(redriving, poisonous, made)
+    assert await redriving.bench.rows("SELECT reason FROM dead_letters") == [("unknown-type",)]
+
+    await redriving.redrive("0", DISCARD)
+    await settle_as_before(redriving, poisonous, made)
+
+    assert await redriving.told("0") == [("dead-lettered", 1, False), *[("dead-lettered", 2, True)] * 2]
+    assert await redriving.bench.rows("SELECT state, reason FROM dead_letters") == [("discarded", "unknown-type")]
+
+
+async def test_repeat_of_a_command_that_became_readable_is_a_duplicate(redriving, poisonous):
+    """What was noted of it was made of bytes that nobody could read; now it is known by what it says."""
+    made = spaced_out(project(redriving.mine, "0"))
+    await settle_as_before(redriving, poisonous, made)
+
+    await redriving.redrive("0")
+    await redriving.settle(FakeRecord(key=made.key, value=made.value, headers=made.headers))
+
+    assert await redriving.told("0") == [("dead-lettered", 1, False), *[("applied", 2, True)] * 2]
+    assert await redriving.bench.rows("SELECT state, reason FROM dead_letters") == [("redriven", "unknown-type")]
+
+
+async def test_outcome_is_replaced_by_its_next_revision_only(redriving, poisonous):
+    """Else who was slow puts an older outcome in the place of a newer one, under a number that is told already."""
+    await redriving.settle(project(redriving.mine, "0", name=POISON), project(redriving.mine, "1", name="Other"))
+    poisonous.undo()
+    poison(poisonous, name="Other")
+    written: list[Any] = []
+    replace = inbox.replace
+
+    async def note(session: Any, rows: Any) -> None:
+        written[:] = rows
+        await replace(session, rows)
+
+    poisonous.setattr(inbox, "replace", note)
+    await redriving.redrive("0")
+    assert await redriving.told("1") == [("parked", 1, False), ("dead-lettered", 2, False)]
+    stored = "SELECT xmin, payload_hash, outcome, outcome_revision, outcome_body FROM inbox WHERE command_id = '1'"
+    before = await redriving.bench.rows(stored)
+    [late] = [row for row in written if row[1] == "1"]
+
+    with pytest.raises(RivalError, match="replaced by somebody else"):
+        async with redriving.bench.database.transaction() as session:
+            await replace(session, [late])
+
+    assert await redriving.bench.rows(stored) == before
 
 
 async def test_letter_that_is_too_old_can_only_be_discarded(redriving):

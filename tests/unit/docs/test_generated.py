@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from docs import generate
+from docs.parts import command_line
 from docs.parts.causes import causes_of
 from domain.commands import ReopenTask, TransferSquadOwnership
 from domain.rejections import Code
@@ -27,6 +28,19 @@ def test_every_mark_has_its_end(page: Path) -> None:
     text = page.read_text()
 
     assert len(re.findall(r"^<!-- (?:generated|end)\b", text, re.MULTILINE)) == 2 * len(generate.names(text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_shows_how_the_program_names_its_classes(page: Path) -> None:
+    assert "<class" not in page.read_text()
+
+
+def test_allowed_values_are_listed_where_there_are_some_and_only_there() -> None:
+    told = command_line.render()
+
+    assert re.search(r"^\| `--then` .* One of `hold`, `release`\. \|$", told, re.MULTILINE)
+    assert re.search(r"^\| `--state` .* default: open and redriving\. \|$", told, re.MULTILINE)
+    assert re.search(r"^\| `PARTITION…` .* Their numbers\. \|$", told, re.MULTILINE)
 
 
 def test_every_part_stands_on_one_page() -> None:
