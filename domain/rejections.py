@@ -23,6 +23,7 @@ class Code(StrEnum):
     SQUAD_EXISTS = "squad-exists"
     SQUAD_NOT_FOUND = "squad-not-found"
     SQUAD_DISBANDED = "squad-disbanded"
+    CANNOT_DISBAND_DISBANDED_SQUAD = "cannot-disband-disbanded-squad"
     SQUAD_HAS_OPEN_TASKS = "squad-has-open-tasks"
     SAME_OWNER = "same-owner"
     SAME_DESCRIPTION = "same-description"

@@ -87,7 +87,7 @@ REOPEN_PROJECT: Final = Transition(
 DISBAND: Final = Transition(
     wish="disbanded",
     leads_to=SquadStatus.DISBANDED,
-    refusals={SquadStatus.DISBANDED: Code.SQUAD_DISBANDED},
+    refusals={SquadStatus.DISBANDED: Code.CANNOT_DISBAND_DISBANDED_SQUAD},
 )
 DEACTIVATE: Final = Transition(
     wish="deactivated",

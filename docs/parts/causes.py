@@ -60,19 +60,20 @@ class _Reader(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
-        """Note codes."""
-        if isinstance(node.value, ast.Name) and self._names.get(node.value.id) is Code:
+        """Note codes: a single one, or where a transition is checked those of its state machine."""
+        named = self._names.get(node.value.id) if isinstance(node.value, ast.Name) else None
+        if named is Code:
             self._note(Code[node.attr])
+        elif isinstance(named, Transition) and node.attr == Transition.check.__name__:
+            for code in named.refusals.values():
+                self._note(code)
         self.generic_visit(node)
 
     def visit_Name(self, node: ast.Name) -> None:
-        """Note a transition, and the codes of its state machine, where a handler asks it."""
+        """Note a transition."""
         named = self._names.get(node.id)
-        if isinstance(named, Transition):
-            if named not in self._causes.transitions:
-                self._causes.transitions.append(named)
-            for code in named.refusals.values():
-                self._note(code)
+        if isinstance(named, Transition) and named not in self._causes.transitions:
+            self._causes.transitions.append(named)
 
     def _note(self, code: Code) -> None:
         if code not in self._causes.codes:

@@ -26,4 +26,4 @@ def test_commands_tell_states_sweeps_events_and_codes() -> None:
 
     assert "squad: active → disbanded; every open task of a squad becomes cancelled" in line
     assert "`squad.disbanded.v1`" in line
-    assert line.endswith("| `squad-not-found`, `squad-disbanded`, `squad-has-open-tasks` |")
+    assert line.endswith("| `squad-not-found`, `cannot-disband-disbanded-squad`, `squad-has-open-tasks` |")
