@@ -58,6 +58,8 @@ class User:
     @property
     def status(self) -> UserStatus:
         """Whether the user takes part."""
+        if self.erased_at is not None:
+            return UserStatus.ERASED
         return UserStatus.ACTIVE if self.is_active else UserStatus.DEACTIVATED
 
     @property

@@ -114,10 +114,11 @@ def first_of(month: Month) -> date:
 
 
 class UserStatus(StrEnum):
-    """Whether a user takes part; of whoever was erased there is no status."""
+    """Whether a user takes part."""
 
     ACTIVE = "active"
     DEACTIVATED = "deactivated"
+    ERASED = "erased"
 
 
 class EmailStatus(StrEnum):

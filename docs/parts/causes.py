@@ -9,6 +9,7 @@ from textwrap import dedent
 from types import FunctionType
 from typing import Any, Final, get_args
 
+from domain import state
 from domain.rejections import Code
 from domain.sweeps import Sweep
 from domain.tables import Rule, SweepRule
@@ -25,6 +26,7 @@ class Causes:
     codes: list[Code] = field(default_factory=list)
     events: list[type[Any]] = field(default_factory=list)
     transitions: list[Transition[Any]] = field(default_factory=list)
+    made: list[type[Any]] = field(default_factory=list)
     sweeps: list[type[Any]] = field(default_factory=list)
 
 
@@ -49,7 +51,7 @@ class _Reader(ast.NodeVisitor):
         self._causes = causes
 
     def visit_Call(self, node: ast.Call) -> None:
-        """Follow calls of handlers' functions, and note events that are made."""
+        """Follow calls of handlers' functions, and note events and things that are made."""
         called = self._names.get(node.func.id) if isinstance(node.func, ast.Name) else None
         if isinstance(called, FunctionType) and called.__module__.startswith("domain.handlers"):
             _read(called, self._causes)
@@ -57,6 +59,8 @@ class _Reader(ast.NodeVisitor):
             self._causes.events.append(called)
         elif isinstance(called, type) and called in SWEEPS and called not in self._causes.sweeps:
             self._causes.sweeps.append(called)
+        elif isinstance(called, type) and called.__module__ == state.__name__ and called not in self._causes.made:
+            self._causes.made.append(called)
         self.generic_visit(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
