@@ -29,6 +29,7 @@ class Code(StrEnum):
     SAME_DESCRIPTION = "same-description"
     MEMBER_NOT_FOUND = "member-not-found"
     MEMBER_REMOVED = "member-removed"
+    CANNOT_REMOVE_REMOVED_MEMBER = "cannot-remove-removed-member"
     SAME_ROLE = "same-role"
     SEAT_TAKEN = "seat-taken"
     SEAT_EMPTY = "seat-empty"

@@ -6,7 +6,16 @@ from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
 from domain.rejections import Code, Rejected
-from domain.values import EmailStatus, FeedbackStatus, Id, ProjectStatus, SquadStatus, TaskStatus, UserStatus
+from domain.values import (
+    EmailStatus,
+    FeedbackStatus,
+    Id,
+    MemberStatus,
+    ProjectStatus,
+    SquadStatus,
+    TaskStatus,
+    UserStatus,
+)
 
 Status = TypeVar("Status", bound=StrEnum)
 
@@ -98,6 +107,11 @@ DISBAND: Final = Transition(
     wish="disbanded",
     leads_to=SquadStatus.DISBANDED,
     refusals={SquadStatus.DISBANDED: Code.CANNOT_DISBAND_DISBANDED_SQUAD},
+)
+REMOVE: Final = Transition(
+    wish="removed",
+    leads_to=MemberStatus.REMOVED,
+    refusals={MemberStatus.REMOVED: Code.CANNOT_REMOVE_REMOVED_MEMBER},
 )
 DEACTIVATE: Final = Transition(
     wish="deactivated",

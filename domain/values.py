@@ -143,6 +143,13 @@ class SquadStatus(StrEnum):
     DISBANDED = "disbanded"
 
 
+class MemberStatus(StrEnum):
+    """Whether a member is still in its squad."""
+
+    ACTIVE = "active"
+    REMOVED = "removed"
+
+
 class ProjectStatus(StrEnum):
     """Whether a project still takes tasks."""
 

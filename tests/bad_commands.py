@@ -337,6 +337,10 @@ REJECTED: Final[Mapping[str, tuple[Code, Build]]] = {
         _of(commands.UnseatUser(squad_id=GROUND.squad, member_id=GROUND.taken_seat)),
     ),
     "member removed": (Code.MEMBER_REMOVED, _of(_role(GROUND.removed, "tester"))),
+    "member removed already": (
+        Code.CANNOT_REMOVE_REMOVED_MEMBER,
+        _of(commands.RemoveMember(squad_id=GROUND.elsewhere, member_id=GROUND.removed)),
+    ),
     "role as it is": (Code.SAME_ROLE, _of(_role(GROUND.free_seat, "developer"))),
     "seat taken": (
         Code.SEAT_TAKEN,

@@ -20,6 +20,7 @@ BEGINNINGS: Final[Mapping[type[StrEnum], frozenset[type[Any]]]] = {
     values.UserStatus: frozenset({state.User}),
     values.EmailStatus: frozenset({state.User, EmailChanged}),
     values.SquadStatus: frozenset({state.Squad}),
+    values.MemberStatus: frozenset({state.Member}),
     values.ProjectStatus: frozenset({state.Project}),
     values.TaskStatus: frozenset({state.Task}),
     values.FeedbackStatus: frozenset({state.Feedback}),

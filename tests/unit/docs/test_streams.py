@@ -37,6 +37,7 @@ def test_diagrams_name_what_everything_begins_with() -> None:
         "[*] --> User_active: RegisterUser, RegisterUserIfAbsent, OnboardUser",
         "[*] --> Email_unverified: RegisterUser, RegisterUserIfAbsent, ChangeEmail, OnboardUser",
         "[*] --> Squad_active: CreateSquad, OnboardUser",
+        "[*] --> Member_active: CreateSquad, OnboardUser, AddSquadMembers",
         "[*] --> Project_active: CreateProject",
         "[*] --> Task_pending: CreateTask, CreateTasks",
         "[*] --> Feedback_submitted: SubmitFeedback",
