@@ -14,6 +14,7 @@ from domain.values import (
     FeedbackStatus,
     Id,
     MemberId,
+    MemberStatus,
     PlanTier,
     Priority,
     ProjectId,
@@ -58,6 +59,8 @@ class User:
     @property
     def status(self) -> UserStatus:
         """Whether the user takes part."""
+        if self.erased_at is not None:
+            return UserStatus.ERASED
         return UserStatus.ACTIVE if self.is_active else UserStatus.DEACTIVATED
 
     @property
@@ -92,6 +95,11 @@ class Member:
     created_at: datetime
     removed_at: datetime | None = None
     loaded: tuple[object, ...] | None = None
+
+    @property
+    def status(self) -> MemberStatus:
+        """Whether it is still in its squad."""
+        return MemberStatus.ACTIVE if self.removed_at is None else MemberStatus.REMOVED
 
 
 @dataclass(slots=True)

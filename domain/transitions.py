@@ -1,14 +1,27 @@
 """The state machines of all things: what a wish makes of each state, and why it cannot of the others."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
 from domain.rejections import Code, Rejected
-from domain.values import EmailStatus, FeedbackStatus, Id, ProjectStatus, SquadStatus, TaskStatus, UserStatus
+from domain.values import (
+    EmailStatus,
+    FeedbackStatus,
+    Id,
+    MemberStatus,
+    ProjectStatus,
+    SquadStatus,
+    TaskStatus,
+    UserStatus,
+)
 
 Status = TypeVar("Status", bound=StrEnum)
+
+
+NOT_FOUND: Final[frozenset[StrEnum]] = frozenset({UserStatus.ERASED})
+"""States of what no rule finds any more: `…-not-found` is said of it, whatever the wish."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +31,18 @@ class Transition(Generic[Status]):
     Args:
         wish: what is asked for, as a participle.
         leads_to: the state after it.
-        refusals: the states that do not allow it, each with the code that says so; all others do.
+        refusals: the states that do not allow it, each with the code that says so; all others do but those of
+            `NOT_FOUND`.
     """
 
     wish: str
     leads_to: Status
     refusals: Mapping[Status, Code]
+
+    @property
+    def allowed(self) -> Sequence[Status]:
+        """The states that lead on by it."""
+        return [state for state in type(self.leads_to) if state not in self.refusals and state not in NOT_FOUND]
 
     def check(self, kind: str, row_id: Id, status: Status) -> None:
         """Refuse the wish where the state does not allow it.
@@ -87,7 +106,12 @@ REOPEN_PROJECT: Final = Transition(
 DISBAND: Final = Transition(
     wish="disbanded",
     leads_to=SquadStatus.DISBANDED,
-    refusals={SquadStatus.DISBANDED: Code.SQUAD_DISBANDED},
+    refusals={SquadStatus.DISBANDED: Code.CANNOT_DISBAND_DISBANDED_SQUAD},
+)
+REMOVE: Final = Transition(
+    wish="removed",
+    leads_to=MemberStatus.REMOVED,
+    refusals={MemberStatus.REMOVED: Code.CANNOT_REMOVE_REMOVED_MEMBER},
 )
 DEACTIVATE: Final = Transition(
     wish="deactivated",
@@ -98,6 +122,11 @@ REACTIVATE: Final = Transition(
     wish="reactivated",
     leads_to=UserStatus.ACTIVE,
     refusals={UserStatus.ACTIVE: Code.CANNOT_REACTIVATE_ACTIVE_USER},
+)
+DELETE: Final = Transition(
+    wish="deleted",
+    leads_to=UserStatus.ERASED,
+    refusals={},
 )
 VERIFY_EMAIL: Final = Transition(
     wish="verified",

@@ -114,10 +114,11 @@ def first_of(month: Month) -> date:
 
 
 class UserStatus(StrEnum):
-    """Whether a user takes part; of whoever was erased there is no status."""
+    """Whether a user takes part."""
 
     ACTIVE = "active"
     DEACTIVATED = "deactivated"
+    ERASED = "erased"
 
 
 class EmailStatus(StrEnum):
@@ -140,6 +141,13 @@ class SquadStatus(StrEnum):
 
     ACTIVE = "active"
     DISBANDED = "disbanded"
+
+
+class MemberStatus(StrEnum):
+    """Whether a member is still in its squad."""
+
+    ACTIVE = "active"
+    REMOVED = "removed"
 
 
 class ProjectStatus(StrEnum):

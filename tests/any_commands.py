@@ -19,8 +19,9 @@ from messages.ids import CommandIds
 from tests import making
 from tests.making import SOURCE
 
+LEAST: Final = 20
 MOST: Final = 40
-"""So many commands are drawn at most."""
+"""So many commands are drawn; without a least number most sequences would have five, which seldom meet."""
 
 
 def _ids(kind: int, count: int) -> list[str]:
@@ -101,4 +102,16 @@ def _commands_of(form: Callable[..., Command]) -> st.SearchStrategy[Command]:
     )
 
 
-COMMANDS: Final = st.lists(st.one_of([_commands_of(form) for form in RULES]), max_size=MOST)
+COMMANDS: Final = st.lists(st.one_of([_commands_of(form) for form in RULES]), min_size=LEAST, max_size=MOST)
+
+
+def seldom() -> list[Command]:
+    """Give commands whose effects are seldom drawn: usage that crosses limits and does not, names and e-mails."""
+    of_usage = {"squad_id": SQUADS[0], "metric": "one", "month": "2026-10"}
+    record_usage = commands.RecordUsage(**of_usage, amount=3)
+    limits = [commands.SetUsageLimit(**of_usage, limit=limit) for limit in (4, 20, 2)]
+    name_twice = [commands.RenameUser(user_id=USERS[0], name="one")] * 2
+    emails = [
+        commands.ChangeEmail(user_id=USERS[1], email=email) for email in ("user2@example.org", "USER1@example.org")
+    ]
+    return [limits[0], *[record_usage] * 3, *limits[1:], record_usage, *name_twice, *emails, *emails]

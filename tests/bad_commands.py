@@ -325,6 +325,10 @@ REJECTED: Final[Mapping[str, tuple[Code, Build]]] = {
         Code.SQUAD_DISBANDED,
         _of(making.create_project(GROUND.disbanded, numbered(702))),
     ),
+    "squad disbanded already": (
+        Code.CANNOT_DISBAND_DISBANDED_SQUAD,
+        _of(commands.DisbandSquad(squad_id=GROUND.disbanded)),
+    ),
     "squad with open tasks": (Code.SQUAD_HAS_OPEN_TASKS, _of(commands.DisbandSquad(squad_id=GROUND.elsewhere))),
     "description as it is": (Code.SAME_DESCRIPTION, _of(commands.DescribeSquad(squad_id=GROUND.elsewhere))),
     "no member": (Code.MEMBER_NOT_FOUND, _of(_role(GROUND.missing, "tester"))),
@@ -333,6 +337,10 @@ REJECTED: Final[Mapping[str, tuple[Code, Build]]] = {
         _of(commands.UnseatUser(squad_id=GROUND.squad, member_id=GROUND.taken_seat)),
     ),
     "member removed": (Code.MEMBER_REMOVED, _of(_role(GROUND.removed, "tester"))),
+    "member removed already": (
+        Code.CANNOT_REMOVE_REMOVED_MEMBER,
+        _of(commands.RemoveMember(squad_id=GROUND.elsewhere, member_id=GROUND.removed)),
+    ),
     "role as it is": (Code.SAME_ROLE, _of(_role(GROUND.free_seat, "developer"))),
     "seat taken": (
         Code.SEAT_TAKEN,

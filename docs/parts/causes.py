@@ -9,6 +9,7 @@ from textwrap import dedent
 from types import FunctionType
 from typing import Any, Final, get_args
 
+from domain import state
 from domain.rejections import Code
 from domain.sweeps import Sweep
 from domain.tables import Rule, SweepRule
@@ -25,6 +26,7 @@ class Causes:
     codes: list[Code] = field(default_factory=list)
     events: list[type[Any]] = field(default_factory=list)
     transitions: list[Transition[Any]] = field(default_factory=list)
+    made: list[type[Any]] = field(default_factory=list)
     sweeps: list[type[Any]] = field(default_factory=list)
 
 
@@ -49,7 +51,7 @@ class _Reader(ast.NodeVisitor):
         self._causes = causes
 
     def visit_Call(self, node: ast.Call) -> None:
-        """Follow calls of handlers' functions, and note events that are made."""
+        """Follow calls of handlers' functions, and note events and things that are made."""
         called = self._names.get(node.func.id) if isinstance(node.func, ast.Name) else None
         if isinstance(called, FunctionType) and called.__module__.startswith("domain.handlers"):
             _read(called, self._causes)
@@ -57,22 +59,25 @@ class _Reader(ast.NodeVisitor):
             self._causes.events.append(called)
         elif isinstance(called, type) and called in SWEEPS and called not in self._causes.sweeps:
             self._causes.sweeps.append(called)
+        elif isinstance(called, type) and called.__module__ == state.__name__ and called not in self._causes.made:
+            self._causes.made.append(called)
         self.generic_visit(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
-        """Note codes."""
-        if isinstance(node.value, ast.Name) and self._names.get(node.value.id) is Code:
+        """Note codes: a single one, or where a transition is checked those of its state machine."""
+        named = self._names.get(node.value.id) if isinstance(node.value, ast.Name) else None
+        if named is Code:
             self._note(Code[node.attr])
+        elif isinstance(named, Transition) and node.attr == Transition.check.__name__:
+            for code in named.refusals.values():
+                self._note(code)
         self.generic_visit(node)
 
     def visit_Name(self, node: ast.Name) -> None:
-        """Note a transition, and the codes of its state machine, where a handler asks it."""
+        """Note a transition."""
         named = self._names.get(node.id)
-        if isinstance(named, Transition):
-            if named not in self._causes.transitions:
-                self._causes.transitions.append(named)
-            for code in named.refusals.values():
-                self._note(code)
+        if isinstance(named, Transition) and named not in self._causes.transitions:
+            self._causes.transitions.append(named)
 
     def _note(self, code: Code) -> None:
         if code not in self._causes.codes:

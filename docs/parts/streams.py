@@ -1,18 +1,31 @@
 # ruff: noqa: INP001 - documents are no room, so they are no package either
 """A stream: the states of what is in it, its commands, its events and why its commands are refused."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
 from docs.parts.causes import Causes, causes_of
 from docs.parts.tables import table
+from domain import state, values
+from domain.events import EmailChanged
 from domain.streams import StreamKind
 from domain.tables import RULES
 from domain.transitions import Transition
 from messages.registry import COMMANDS, EVENTS, MessageType
 
 MESSAGES: Final = "../messages.md"
+
+BEGINNINGS: Final[Mapping[type[StrEnum], frozenset[type[Any]]]] = {
+    values.UserStatus: frozenset({state.User}),
+    values.EmailStatus: frozenset({state.User, EmailChanged}),
+    values.SquadStatus: frozenset({state.Squad}),
+    values.MemberStatus: frozenset({state.Member}),
+    values.ProjectStatus: frozenset({state.Project}),
+    values.TaskStatus: frozenset({state.Task}),
+    values.FeedbackStatus: frozenset({state.Feedback}),
+}
+"""Which things begin in the first of these states when they are made, and which events let it begin again."""
 
 
 def render_user() -> str:
@@ -66,41 +79,49 @@ def _event_line(message: MessageType) -> Sequence[str]:
 
 
 def _diagram(commands: Iterable[MessageType]) -> str:
-    """Give one diagram with a machine for each kind of thing; new things begin in its first state."""
-    machines: dict[type[StrEnum], list[tuple[StrEnum, Transition[Any], MessageType]]] = {}
+    """Give one diagram with a machine for each kind of thing."""
+    machines: dict[type[StrEnum], list[str]] = {}
     for message in commands:
         for transition in _causes(message).transitions:
-            states = type(transition.leads_to)
-            machines.setdefault(states, [])
-            machines[states] += [(state, transition, message) for state in _allowed(transition)]
+            edges = machines.setdefault(type(transition.leads_to), [])
+            edges += [_edge(_node(each), transition.leads_to, message.form.__name__) for each in transition.allowed]
     lines = ["```mermaid", "stateDiagram-v2"]
     for states, edges in machines.items():
         lines += _machine(states, edges)
     return "\n".join([*lines, "```"])
 
 
-def _machine(states: type[StrEnum], edges: Sequence[tuple[StrEnum, Transition[Any], MessageType]]) -> Iterator[str]:
-    name = states.__name__.removesuffix("Status")
-    yield f"    state {name} {{"
-    yield f"        [*] --> {_node(name, next(iter(states)))}"
-    for state in states:
-        yield f"        {_node(name, state)}: {state}"
-    for state, transition, message in edges:
-        yield f"        {_node(name, state)} --> {_node(name, transition.leads_to)}: {message.form.__name__}"
+def _machine(states: type[StrEnum], edges: Iterable[str]) -> Iterator[str]:
+    yield f"    state {_thing(states)} {{"
+    yield _edge("[*]", next(iter(states)), _listed(_beginning(states)))
+    for each in states:
+        yield f"        {_node(each)}: {each}"
+    yield from edges
     yield "    }"
 
 
-def _node(machine: str, state: StrEnum) -> str:
-    return f"{machine}_{state.name.lower()}"
+def _beginning(states: type[StrEnum]) -> Iterator[str]:
+    for message in COMMANDS.values():
+        causes = _causes(message)
+        if BEGINNINGS[states].intersection([*causes.made, *causes.events]):
+            yield message.form.__name__
 
 
-def _allowed(transition: Transition[Any]) -> list[StrEnum]:
-    return [state for state in type(transition.leads_to) if state not in transition.refusals]
+def _edge(begin: str, end: StrEnum, name: str) -> str:
+    return f"        {begin} --> {_node(end)}: {name}"
+
+
+def _node(each: StrEnum) -> str:
+    return f"{_thing(type(each))}_{each.name.lower()}"
+
+
+def _thing(states: type[StrEnum]) -> str:
+    return states.__name__.removesuffix("Status")
 
 
 def _change(transition: Transition[Any]) -> str:
-    thing = type(transition.leads_to).__name__.removesuffix("Status").lower()
-    return f"{thing}: {_listed(_allowed(transition))} → {transition.leads_to}"
+    thing = _thing(type(transition.leads_to)).lower()
+    return f"{thing}: {_listed(transition.allowed)} → {transition.leads_to}"
 
 
 # Words

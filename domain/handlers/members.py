@@ -18,7 +18,20 @@ from domain.reads import Reads
 from domain.rejections import Code, Rejected
 from domain.state import Member, State
 from domain.sweeps import Sweep, Swept, UnassignOpenTasks
-from domain.values import MemberId, SquadId
+from domain.transitions import REMOVE
+from domain.values import MemberId, MemberStatus, SquadId
+
+
+def find_member_in_any_state(state: State, squad_id: SquadId, member_id: MemberId) -> Member:
+    """Give a member of this squad, removed or not.
+
+    Raises:
+        Rejected: `member-not-found`, also when the member belongs to another squad.
+    """
+    member = state.members.get(member_id)
+    if member is None or member.squad_id != squad_id:
+        raise Rejected(Code.MEMBER_NOT_FOUND, f"Member {member_id} not found")
+    return member
 
 
 def find_member(state: State, squad_id: SquadId, member_id: MemberId) -> Member:
@@ -27,10 +40,8 @@ def find_member(state: State, squad_id: SquadId, member_id: MemberId) -> Member:
     Raises:
         Rejected: `member-not-found`, also when the member belongs to another squad, or `member-removed`.
     """
-    member = state.members.get(member_id)
-    if member is None or member.squad_id != squad_id:
-        raise Rejected(Code.MEMBER_NOT_FOUND, f"Member {member_id} not found")
-    if member.removed_at is not None:
+    member = find_member_in_any_state(state, squad_id, member_id)
+    if member.status is MemberStatus.REMOVED:
         raise Rejected(Code.MEMBER_REMOVED, f"Member {member_id} was removed")
     return member
 
@@ -106,7 +117,8 @@ def read_for_remove_member(command: RemoveMember, reads: Reads) -> None:
 def sweep_removed_members_tasks(state: State, command: RemoveMember, given: Given) -> Sweep:
     """The open tasks of a member of this squad; closed ones keep whose they were."""
     squad = find_squad(state, command.squad_id)
-    member = find_member(state, squad.id, command.member_id)
+    member = find_member_in_any_state(state, squad.id, command.member_id)
+    REMOVE.check("Member", member.id, member.status)
     return UnassignOpenTasks(member_id=member.id)
 
 

@@ -22,15 +22,25 @@ from domain.transitions import DISBAND
 from domain.values import Role, SquadId, SquadStatus
 
 
+def find_squad_in_any_state(state: State, squad_id: SquadId) -> Squad:
+    """Give a squad that exists, disbanded or not.
+
+    Raises:
+        Rejected: `squad-not-found`.
+    """
+    squad = state.squads.get(squad_id)
+    if squad is None:
+        raise Rejected(Code.SQUAD_NOT_FOUND, "Squad not found")
+    return squad
+
+
 def find_squad(state: State, squad_id: SquadId) -> Squad:
     """Give a squad that exists and works.
 
     Raises:
         Rejected: `squad-not-found` or `squad-disbanded`.
     """
-    squad = state.squads.get(squad_id)
-    if squad is None:
-        raise Rejected(Code.SQUAD_NOT_FOUND, "Squad not found")
+    squad = find_squad_in_any_state(state, squad_id)
     if squad.status is SquadStatus.DISBANDED:
         raise Rejected(Code.SQUAD_DISBANDED, f"Squad {squad_id} is disbanded, so nothing in it can be changed")
     return squad
@@ -151,7 +161,8 @@ def read_for_disband_squad(command: DisbandSquad, reads: Reads) -> None:
 
 def sweep_disbanded_squad(state: State, command: DisbandSquad, given: Given) -> Sweep:
     """The open tasks of the squad are cancelled, or only counted, as the command says."""
-    squad = find_squad(state, command.squad_id)
+    squad = find_squad_in_any_state(state, command.squad_id)
+    DISBAND.check("Squad", squad.id, squad.status)
     if command.cancel_open_tasks:
         return CancelOpenTasksOfSquad(squad_id=squad.id)
     return CountOpenTasksOfSquad(squad_id=squad.id)

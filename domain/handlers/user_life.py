@@ -10,7 +10,7 @@ from domain.handlers.users import find_user
 from domain.reads import Reads
 from domain.rejections import Code, Rejected
 from domain.state import State
-from domain.transitions import DEACTIVATE, REACTIVATE
+from domain.transitions import DEACTIVATE, DELETE, REACTIVATE
 from domain.values import SquadStatus, UserId, email_key
 
 TAKEN_AWAY: Final = ""
@@ -58,6 +58,7 @@ def read_for_delete_user(command: DeleteUser, reads: Reads) -> None:
 def delete_user(state: State, command: DeleteUser, given: Given) -> Sequence[Event]:
     """Whatever is personal is erased; the row stays, so that the id is never used again."""
     user = find_user(state, command.user_id)
+    DELETE.check("User", user.id, user.status)
     if owns_squads(state, user.id):
         raise Rejected(Code.USER_OWNS_SQUADS, f"User {user.id} owns squads, so they cannot be deleted")
     state.give_email_key(user, None)

@@ -2,6 +2,7 @@
 
 from domain.rejections import Code, Rejected
 from domain.state import State, User
+from domain.transitions import NOT_FOUND
 from domain.values import UserId
 
 
@@ -12,7 +13,7 @@ def find_user(state: State, user_id: UserId) -> User:
         Rejected: `user-not-found`, also when erased.
     """
     user = state.users.get(user_id)
-    if user is None or user.erased_at is not None:
+    if user is None or user.status in NOT_FOUND:
         raise Rejected(Code.USER_NOT_FOUND, f"User {user_id} not found")
     return user
 

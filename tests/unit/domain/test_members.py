@@ -119,4 +119,5 @@ def test_members_that_are_gone_unknown_or_another_squads_are_refused(seat):
         assert refused(state, command) is Code.MEMBER_NOT_FOUND
     state.members[member_id].removed_at = NOON
     for command in on_member(squad_id, member_id, user_id):
-        assert refused(state, command) is Code.MEMBER_REMOVED
+        removing = isinstance(command, commands.RemoveMember)
+        assert refused(state, command) is (Code.CANNOT_REMOVE_REMOVED_MEMBER if removing else Code.MEMBER_REMOVED)

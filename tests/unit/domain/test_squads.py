@@ -25,6 +25,12 @@ from tests.unit.domain.deciding import GIVEN, decide, refused, sweep_rule
 
 MAKE_SQUADS = {"squad.create.v1", "squad.onboard-user.v1"}
 
+REFUSED_WHEN_DISBANDED = {
+    **dict.fromkeys(MAKE_SQUADS, Code.SQUAD_EXISTS),
+    "squad.disband.v1": Code.CANNOT_DISBAND_DISBANDED_SQUAD,
+}
+"""What a disbanded squad refuses with another code than everything else."""
+
 
 def test_squad_gets_a_member_for_each_role_with_derived_ids():
     state, user_id, squad_id = State(), new_id(), new_id()
@@ -121,7 +127,7 @@ def test_disbanded_squad_refuses_every_command(world, name):
 
     if isinstance(command, commands.OnboardUser):
         command = replace(command, squad_optional=False)
-    assert refused(state, command) is (Code.SQUAD_EXISTS if name in MAKE_SQUADS else Code.SQUAD_DISBANDED)
+    assert refused(state, command) is REFUSED_WHEN_DISBANDED.get(name, Code.SQUAD_DISBANDED)
 
 
 @pytest.mark.parametrize("name", [name for name, message in COMMANDS.items() if message.form.stream_kind == "squad"])
