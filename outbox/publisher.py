@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 
+from db.stacks import describe_stacks
 from db.waiting import jittered_seconds
 from outbox import kafka_errors, producers
 from outbox.kafka_errors import UNKNOWN, Blame
@@ -147,6 +148,7 @@ class KafkaPublisher:
                 async with asyncio.timeout(self._batch_timeout_seconds):
                     return await producers.count_partitions(producer, topic)
             except UNKNOWN as error:
+                self._note(place, error)
                 if kafka_errors.classify(error) is Blame.KAFKA:
                     await self._sending.give_up_main()
                 if await self._give_in(place, error, seconds, once=once):
@@ -220,6 +222,7 @@ class KafkaPublisher:
             try:
                 reason = await self._send_one(share.place, share.waiting[0], once=once)
             except UNKNOWN as error:
+                self._note(share.place, error)
                 if kafka_errors.classify(error) is Blame.KAFKA:
                     await self._sending.give_up_single()
                 if await self._give_in(share.place, error, seconds, once=once):
@@ -255,8 +258,16 @@ class KafkaPublisher:
             await producers.check_leader(producer, place)
 
     def _note(self, place: Place, error: BaseException) -> bool:
-        """Remember a failure, and give whether it lasts; what may be a single record's fault is not the place's."""
-        return kafka_errors.classify(error) is not Blame.RECORD and self.troubles.note(place, error)
+        """Remember a failure, and give whether it lasts; what may be a single record's fault is not the place's.
+
+        Called before the producer is given up, while the stacks say what it waits for.
+        """
+        if kafka_errors.classify(error) is Blame.RECORD:
+            return False
+        lasts = self.troubles.note(place, error)
+        if isinstance(error, TimeoutError) and self.troubles.note_timeout(place):
+            logger.warning("kafka producer does not answer place=%s; the tasks are\n%s", place, describe_stacks())
+        return lasts
 
     async def _give_in(self, place: Place, error: BaseException, seconds: float, *, once: bool) -> bool:
         """Wait after a failure; give whether the rows of a place must wait instead."""

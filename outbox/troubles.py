@@ -36,6 +36,7 @@ class Trouble:
         since: when it began.
         began: the same, by the monotonic clock.
         is_lasting: whether its rows wait aside.
+        has_timed_out: whether a producer did not answer for it.
     """
 
     error: str
@@ -43,6 +44,7 @@ class Trouble:
     since: datetime
     began: float
     is_lasting: bool = False
+    has_timed_out: bool = False
 
 
 class Troubles:
@@ -78,6 +80,15 @@ class Troubles:
                 *(place, trouble.error, f"{trouble.since:%Y-%m-%d %H:%M:%S}"),
             )
         return trouble.is_lasting
+
+    def note_timeout(self, place: Place) -> bool:
+        """Remember that a producer did not answer for a place that has trouble; gives whether that is new.
+
+        It is not while any place waits for one: what stops one producer mostly stops the next.
+        """
+        is_new = not any(each.has_timed_out for each in self._places.values())
+        self._places[place].has_timed_out = True
+        return is_new
 
     def note_taken(self, place: Place) -> None:
         """Remember that a place took something."""

@@ -29,7 +29,7 @@ def lose_leaders(producer: AIOKafkaProducer) -> None:
 
 @pytest.mark.parametrize("wedge", [end_sender, send_nowhere, lose_leaders])
 async def test_wedged_producer_is_given_up_and_its_rows_are_published(
-    database: Database, bootstrap_servers: str, topic_factory: TopicFactory, wedge
+    database: Database, bootstrap_servers: str, topic_factory: TopicFactory, caplog: pytest.LogCaptureFixture, wedge
 ) -> None:
     topic = await topic_factory(partitions=1)
     publisher = KafkaPublisher(
@@ -42,11 +42,21 @@ async def test_wedged_producer_is_given_up_and_its_rows_are_published(
         wedge(publisher._sending.main)
         await write_rows(database, "a", [2, 3], topic=topic)
         assert await relay.relay_batch() == 2
+        assert_told(caplog, times=1)
         # They went one by one, by a second producer, which may wedge as well.
         assert publisher._sending.single is not None
         wedge(publisher._sending.single)
         wedge(await publisher._sending.open_main())
         await write_rows(database, "a", [4], topic=topic)
         assert await relay.relay_batch() == 1
+        # Two producers stood still, and it was one state; the first one was over.
+        assert_told(caplog, times=2)
     await publisher.close()
     assert list(dict.fromkeys(sequences(await read_topic(bootstrap_servers, topic, 1), "a"))) == [1, 2, 3, 4]
+
+
+def assert_told(caplog: pytest.LogCaptureFixture, *, times: int) -> None:
+    """The stacks of all tasks are in the log so many times, those of the client's own among them."""
+    told = [record.getMessage() for record in caplog.records if "producer does not answer" in record.getMessage()]
+    assert len(told) == times
+    assert all("AIOKafkaConnection._read" in text for text in told)
