@@ -80,7 +80,7 @@ async def test_redrive_that_is_killed_and_done_again_applies_every_parked_comman
         poison(patch)
         await settling.settle(project(settling.mine, ids[0], name=POISON))
         await settling.settle(*(project(settling.mine, each) for each in ids[1:]))
-    small = settings.model_copy(update={"topic_prefix": "squad.", "batch_max_commands": 1})
+    small = settings.model_copy(update={"topic_prefix": "squad.", "batch_max_commands": 5})
     verb = ["dead-letters", "redrive", "--all", "--execute", "--reason", "mended"]
 
     async def causes() -> list[str]:
