@@ -17,6 +17,7 @@ import psutil
 from sqlalchemy import make_url
 
 from stack import Stack
+from stack.jars import kafka_version
 
 ROOT: Final = Path(__file__).parents[1]
 RESULTS: Final = ROOT / "bench" / "results"
@@ -140,7 +141,11 @@ async def circumstances(stack: Stack, seed: int) -> dict[str, Any]:
         },
         "python": sys.version.split()[0],
         "machine": f"{platform.machine()}, {psutil.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB",
-        "versions": {name: version(name) for name in ("aiokafka", "asyncpg", "sqlalchemy", "pydantic")},
+        "versions": {
+            **{name: version(name) for name in ("aiokafka", "asyncpg", "sqlalchemy", "pydantic")},
+            # What answers elsewhere does not say which one it is.
+            **({"Kafka": kafka_version()} if stack.kind == "local" else {}),
+        },
     }
 
 

@@ -1,6 +1,7 @@
 """The broker's jars: fetched once by Maven, cached by the hash of the pom that names their versions."""
 
 import hashlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -17,6 +18,12 @@ _FETCH_TIMEOUT_SECONDS = 600
 def jars_directory(cache: Path) -> Path:
     """Where the jars of the present pom are, or will be."""
     return cache / "jars" / hashlib.sha256(POM.read_bytes()).hexdigest()[:16]
+
+
+def kafka_version() -> str:
+    """The version of the broker whose jars these are."""
+    [found] = re.findall(r"<artifactId>kafka_[\d.]+</artifactId>\s*<version>([^<]+)<", POM.read_text())
+    return str(found)
 
 
 def ensure_jars(cache: Path, *, environment: Mapping[str, str], progress: Callable[[str], None]) -> Path:

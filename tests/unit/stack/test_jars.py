@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stack import StackError
-from stack.jars import ensure_jars, jars_directory
+from stack.jars import POM, ensure_jars, jars_directory, kafka_version
 
 COPY = 'for a in "$@"; do case $a in -DoutputDirectory=*) d=${a#*=};; esac; done; mkdir -p "$d"; : > "$d/kafka.jar"'
 
@@ -50,3 +50,8 @@ def test_another_pom_means_other_jars(tmp_path, monkeypatch):
     monkeypatch.setattr("stack.jars.POM", pom)
 
     assert jars_directory(tmp_path) != before
+
+
+def test_version_of_the_broker_is_the_one_that_the_pom_names() -> None:
+    assert f"<version>{kafka_version()}</version>" in POM.read_text()
+    assert kafka_version().startswith("4.")
