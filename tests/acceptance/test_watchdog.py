@@ -5,6 +5,7 @@ import logging
 from contextlib import asynccontextmanager
 
 import pytest
+from aiokafka.errors import KafkaError
 from sqlalchemy import text
 
 from app import wiring
@@ -55,6 +56,31 @@ class Everything(set[int]):
         return True
 
 
+def cancel_a_poll(client) -> None:
+    """Cancel one while it asks, as the client does when the request that it waits for is cancelled."""
+    asking = [task for task in asyncio.all_tasks() if {"getmany", "poll_once"} <= set(under_way(task))]
+    asking[0].cancel()
+
+
+def under_way(task):
+    """Give the names of the coroutines that a task waits for, the outermost first."""
+    waiting = task.get_coro()
+    while getattr(waiting, "cr_frame", None) is not None:
+        yield waiting.cr_code.co_name
+        waiting = waiting.cr_await
+
+
+def have_a_poll_raise(client) -> None:
+    """Have the next poll raise inside the client, which from then on believes that somebody polls."""
+    fetched_records = client._fetcher.fetched_records
+
+    async def raise_once(*_, **__):
+        client._fetcher.fetched_records = fetched_records
+        raise KafkaError("tests")
+
+    client._fetcher.fetched_records = raise_once
+
+
 def end(which):
     def wedge(client) -> None:
         which(client).cancel()
@@ -73,6 +99,7 @@ async def is_well_again(source) -> bool:
         pytest.param(end(coordinator), "the client's coordinator has ended", id="coordinator"),
         pytest.param(end(heart), "the client's heartbeat has ended", id="heartbeat"),
         pytest.param(stop_fetching, "nothing is heard of", id="nothing is fetched"),
+        pytest.param(cancel_a_poll, "a reader was cancelled", id="a poll cancelled"),
     ],
 )
 async def test_wedged_client_is_replaced_and_consuming_goes_on(service, database, caplog, wedge, why):
@@ -89,6 +116,24 @@ async def test_wedged_client_is_replaced_and_consuming_goes_on(service, database
         await eventually("the rest is decided", lambda: decided(database, 40))
         assert (source.rebuilds, source.stopped) == (1, {})
     await assert_one_effect_each(database, 40)
+
+
+async def test_poll_that_raised_switches_no_watching_off(service, database):
+    """The client's own limit between polls is off from then on; what is wedged afterwards is noticed all the same."""
+    async with consuming(service, database) as source:
+        await send(service, [making.register_user() for _ in range(20)])
+        await eventually("it works", lambda: decided(database, 20))
+        client = source._member.consumer
+        have_a_poll_raise(client)
+        await send(service, [making.register_user() for _ in range(20)])
+        await eventually("it reads on", lambda: decided(database, 40))
+        assert client._subscription._fetch_count == len(source._member.polling.asked_at) + 1, "it is off"
+        assert source.rebuilds == 0
+        stop_fetching(client)
+        await eventually("it is replaced", lambda: is_well_again(source))
+        await send(service, [making.register_user() for _ in range(20)])
+        await eventually("the rest is decided", lambda: decided(database, 60))
+    await assert_one_effect_each(database, 60)
 
 
 @pytest.mark.real_kafka("transactions")
