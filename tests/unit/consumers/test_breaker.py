@@ -99,6 +99,14 @@ def test_partitions_are_counted_each_for_itself_and_all_together():
     assert set(breaker.open_for) == {P0, P1, P2}
 
 
+def test_one_flood_leaves_the_other_partitions_to_their_own_limits_by_default():
+    breaker = Breaker()
+
+    assert apply(breaker, "x" * 30, P0) == "x" * 20
+    assert apply(breaker, "x.x.x.", P1) == "x.x.x."
+    assert (set(breaker.open_for), breaker.open_overall) == ({P0}, None)
+
+
 def test_dead_letters_that_another_lane_has_under_way_count_for_all():
     breaker = Breaker(limits=OFF, overall=rows(5))
     other = made(3, P1)
