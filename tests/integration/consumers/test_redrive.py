@@ -194,6 +194,7 @@ async def test_letter_that_fails_again_stays_open_and_its_stream_waits(redriving
     assert "ZeroDivisionError" in (ending.failed or "")
     assert await redriving.states() == {"0": ("open", 1)}
     assert await redriving.outcomes() == {"0": DEAD, **dict.fromkeys("12345", PARKED)}
+    assert await redriving.told("0") == [("dead-lettered", 1, False)], "nothing is new to its producer"
     [(before, after)] = await redriving.bench.rows("SELECT before, after FROM audit")
     assert (before["replay_count"], after["replay_count"], after["state"]) == (0, 1, "open")
 
