@@ -9,9 +9,17 @@ from dataclasses import is_dataclass
 from pathlib import Path
 
 import pytest
+from annotated_types import Le
 
 from app.options import limit_rules
 from app.settings import PREFIX, Settings, SettingsError, variable
+from consumers.dead_letters import KEPT_BYTES
+
+GIGABYTE = 2**30 - 1
+"""What PostgreSQL takes as one value. The driver says of more that the connection is lost, which is tried for ever."""
+
+STREAMS = 3
+"""Of how many a command can write at most; it is parked in each, in one statement for the batch."""
 
 ROOT = Path(__file__).parents[3]
 ROOMS = ("consumers", "outbox", "db")
@@ -87,3 +95,14 @@ def test_limits_that_exceed_others_are_refused(monkeypatch, least, most):
 
     with pytest.raises(SettingsError, match=f"{variable(least)}: must be at most {variable(most)}"):
         Settings.load()
+
+
+def test_no_setting_lets_a_statement_carry_a_gigabyte() -> None:
+    """A batch's rows of a table are one value, and a record that is alone in its batch may be larger than the batch."""
+    most = [KEPT_BYTES]
+    for name in ("batch_max_bytes", "record_max_bytes"):
+        [bound] = [each for each in Settings.model_fields[name].metadata if isinstance(each, Le)]
+        assert isinstance(bound.le, int)
+        most.append(bound.le)
+
+    assert STREAMS * max(most) < GIGABYTE
