@@ -8,6 +8,7 @@ from db.controls import Control, Pauses, fetch_controls
 from db.database import Database
 from db.describing import describe
 from db.errors import Failure, classify
+from db.telling import Spell
 from db.waiting import jittered_seconds, wait_for
 
 logger = logging.getLogger("squad.process")
@@ -22,11 +23,13 @@ class Controls:
     Args:
         database: where the table is.
         interval_seconds: between two readings.
+        deploy_seconds: how long a half-done deploy is waited for, when they are read for the first time.
     """
 
-    def __init__(self, *, database: Database, interval_seconds: float) -> None:
+    def __init__(self, *, database: Database, interval_seconds: float, deploy_seconds: float = 60) -> None:
         self._database = database
         self._interval_seconds = interval_seconds
+        self._deploy_seconds = deploy_seconds
         self._stopping = asyncio.Event()
         self._is_stale = False
         self._followers: list[Follower] = []
@@ -62,19 +65,19 @@ class Controls:
         """Read for the first time, for as long as it takes: before that nobody knows what is paused.
 
         Raises:
+            HalfDeployedError: the table, or a right to it, did not come in time.
             SQLAlchemyError: the database says something that waiting does not cure.
         """
+        spell = Spell(logger, "nothing is begun before the controls can be read", deploy_seconds=self._deploy_seconds)
         for seconds in jittered_seconds(most_seconds=self._interval_seconds):
             try:
-                return await self.read_once()
-            except Exception as error:
-                if classify(error) is not Failure.TRANSIENT:
-                    raise
-                if not self._is_stale:
-                    logger.warning("nothing is begun before the controls can be read: %s", describe(error))
-                self._is_stale = True
-            await asyncio.sleep(seconds)
-        return None
+                await self.read_once()
+            except Exception as error:  # noqa: BLE001 - `bear` raises what is not waited out
+                spell.bear(error)
+                await asyncio.sleep(seconds)
+            else:
+                spell.end()
+                return
 
     def stop(self) -> None:
         """Let `run` end; may be called again."""

@@ -19,7 +19,6 @@ from consumers.comparison import LastRecords
 from consumers.failing import Failing, still_failing
 from consumers.records import Partition
 from db.database import Database
-from db.errors import Failure, classify
 from db.telling import Spell
 from db.waiting import jittered_seconds, wait_for
 
@@ -45,6 +44,7 @@ class Adoption:
         topic: of the commands.
         first_start: where a group without any checkpoint of the topic begins.
         recheck_seconds: how often it is looked whether a stopped partition's checkpoint was moved.
+        deploy_seconds: how long a half-done deploy is waited for.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Adoption:
         topic: str,
         first_start: FirstStart,
         recheck_seconds: float = 2,
+        deploy_seconds: float = 60,
     ) -> None:
         self._consumer = consumer
         self._database = database
@@ -67,6 +68,7 @@ class Adoption:
         self._topic = topic
         self._first_start = first_start
         self._recheck_seconds = recheck_seconds
+        self._deploy_seconds = deploy_seconds
         self.failing: Failing | None = None
         """Since when the broker does not say where partitions begin and end."""
 
@@ -75,22 +77,26 @@ class Adoption:
 
         Raises:
             NoCheckpointError: the group has none, and `first_start` is `refuse`.
+            HalfDeployedError: a table, column or right is missing, and did not come in time.
         """
-        waits, spell = jittered_seconds(), Spell(logger, "checkpoints cannot be loaded")
+        waits = jittered_seconds()
+        spell = Spell(logger, "checkpoints cannot be loaded", deploy_seconds=self._deploy_seconds)
         while True:
             await wait_for(self._assignment.changed, self._recheck_seconds)
             self._assignment.changed.clear()
             try:
                 await self.resume_once()
                 await self.adopt_once()
+            except KafkaError as error:
+                spell.meet(error)
+            except Exception as error:  # noqa: BLE001 - `bear` raises what is not waited out
+                spell.bear(error)
+            else:
                 waits = jittered_seconds()
                 spell.end()
-            except Exception as error:
-                if not isinstance(error, KafkaError) and classify(error) is not Failure.TRANSIENT:
-                    raise
-                spell.meet(error)
-                self._assignment.changed.set()
-                await asyncio.sleep(next(waits))
+                continue
+            self._assignment.changed.set()
+            await asyncio.sleep(next(waits))
 
     async def resume_once(self) -> None:
         """Let those stopped partitions be adopted again whose checkpoints were moved since."""

@@ -27,13 +27,10 @@ from consumers.records import Batch, Partition, partition_of
 from consumers.tally import Tally, Trouble
 from db.describing import describe, origin, trace
 from db.errors import Failure, classify, may_be_of_records
+from db.telling import HalfDeployedError
 from db.waiting import jittered_seconds, wait_for
 
 logger = logging.getLogger("squad.consumer")
-
-
-class HalfDeployedError(RuntimeError):
-    """The database lacks a table, column or partition that this release needs."""
 
 
 class Applies(Protocol):
@@ -191,9 +188,7 @@ class Settler:
                 if failure in {Failure.CLASH, Failure.UNEXPECTED}:
                     return error
                 if failure is Failure.HALF_DEPLOYED and monotonic() - since > self._deploy_seconds:
-                    raise HalfDeployedError(
-                        f"schema or rights do not fit this release (`squad migrate`?): {describe(error)}"
-                    ) from error
+                    raise HalfDeployedError(error) from error
                 said = describe(error)
                 if trouble.meet(failure, said):
                     logger.warning("%s failure, the same records again: %s", failure, said)

@@ -58,7 +58,7 @@ class GroupOffsets:
             async with asyncio.timeout(self._deadline_seconds):
                 await self._commit()
         except Exception as error:
-            if not isinstance(error, KafkaError | TimeoutError) and classify(error) is not Failure.TRANSIENT:
+            if not isinstance(error, KafkaError | TimeoutError) and classify(error) is Failure.UNEXPECTED:
                 raise
             logger.debug("the group's offsets were not committed: %s", error)
 

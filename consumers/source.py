@@ -59,6 +59,7 @@ class Source:
         commit_seconds: how often the group's offsets are committed, for other people's tools only.
         stop_seconds: how long the client may take to leave.
         stall_seconds: after how long without getting on the client is replaced by another; longer than a request takes.
+        deploy_seconds: how long a half-done deploy is waited for.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Source:
         commit_seconds: float = 1,
         stop_seconds: float = 5,
         stall_seconds: float = 60,
+        deploy_seconds: float = 60,
     ) -> None:
         unpacking.bound(max_unpacked_bytes)
         self._database = database
@@ -93,6 +95,7 @@ class Source:
         self._commit_seconds = commit_seconds
         self._stop_seconds = stop_seconds
         self._stall_seconds = stall_seconds
+        self._deploy_seconds = deploy_seconds
         self._assignment = Assignment(lanes=lanes, max_records=max_records, max_bytes=max_bytes)
         self._idle = [asyncio.Event() for _ in range(lanes)]
         for idle in self._idle:
@@ -188,6 +191,7 @@ class Source:
             group=self._group,
             topic=self._topic,
             first_start=self._first_start,
+            deploy_seconds=self._deploy_seconds,
         )
         polling = Polling(
             consumer=consumer,

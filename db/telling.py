@@ -4,7 +4,18 @@ import logging
 from time import monotonic
 
 from db.describing import describe
-from db.errors import UnreachableError
+from db.errors import Failure, UnreachableError, classify
+
+
+class HalfDeployedError(RuntimeError):
+    """The database lacks a table, column, partition or right that this release needs.
+
+    Args:
+        error: what the database said.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(f"schema or rights do not fit this release (`squad migrate`?): {describe(error)}")
 
 
 class Spell:
@@ -13,20 +24,48 @@ class Spell:
     Args:
         logger: who is told.
         what: what is told, such as `pruning postponed`.
+        deploy_seconds: how long `bear` waits for a half-done deploy.
     """
 
-    def __init__(self, logger: logging.Logger, what: str) -> None:
+    def __init__(self, logger: logging.Logger, what: str, *, deploy_seconds: float = 60) -> None:
         self._logger = logger
         self._what = what
+        self._deploy_seconds = deploy_seconds
         self._since: float | None = None
+        self._misfits_since: float | None = None
+
+    def bear(self, error: Exception) -> bool:
+        """Note that the database failed in a way that is waited out; give whether that is news.
+
+        Raises:
+            HalfDeployedError: schema and release have not fitted for as long as is waited for that.
+            Exception: the error itself, which waiting does not cure.
+        """
+        match classify(error):
+            case Failure.TRANSIENT:
+                return self.meet(error)
+            case Failure.HALF_DEPLOYED:
+                return self._await_deploy(error)
+            case Failure.CLASH | Failure.UNEXPECTED:
+                raise error
 
     def meet(self, error: BaseException) -> bool:
         """Note that it failed; give whether that is news."""
+        return self._note(error, "trying for as long as it takes")
+
+    def _await_deploy(self, error: Exception) -> bool:
+        if self._misfits_since is None:
+            self._misfits_since = monotonic()
+        elif monotonic() - self._misfits_since > self._deploy_seconds:
+            raise HalfDeployedError(error) from error
+        return self._note(error, f"trying for {self._deploy_seconds:g} s")
+
+    def _note(self, error: BaseException, how: str) -> bool:
         is_news = self._since is None
         level = logging.WARNING if is_news else logging.DEBUG
         # Nobody has had any values yet then, and it says which address it was.
         said = repr(error) if isinstance(error, UnreachableError) else describe(error)
-        self._logger.log(level, "%s, trying for as long as it takes: %s", self._what, said)
+        self._logger.log(level, "%s, %s: %s", self._what, how, said)
         if self._since is None:
             self._since = monotonic()
         return is_news
@@ -36,3 +75,4 @@ class Spell:
         if self._since is not None:
             self._logger.info("%s: over after %.1f s", self._what, monotonic() - self._since)
             self._since = None
+        self._misfits_since = None

@@ -15,7 +15,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.database import Database
-from db.errors import Failure, classify
 from db.telling import Spell
 from db.waiting import wait_for
 from outbox.days import LOCK, first_position, partition_name
@@ -51,6 +50,7 @@ class Partitions:
         retention: retires old partitions; without it none is.
         interval_seconds: between two passes.
         now: gives the time, with its offset.
+        deploy_seconds: how long a half-done deploy is waited for.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class Partitions:
         retention: Retention | None = None,
         interval_seconds: float = 60,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        deploy_seconds: float = 60,
     ) -> None:
         self._database = database
         self._days_ahead = days_ahead
@@ -69,23 +70,23 @@ class Partitions:
         self._retention = retention
         self._interval_seconds = interval_seconds
         self._now = now
+        self._deploy_seconds = deploy_seconds
         self._stopped = asyncio.Event()
 
     async def run(self) -> None:
         """Maintain until `stop`; what is transient, a lock timeout among it, waits for the next pass.
 
         Raises:
+            HalfDeployedError: a table or right is missing, and did not come in time.
             SQLAlchemyError: any other database error.
         """
-        spell = Spell(logger, "partitions postponed")
+        spell = Spell(logger, "partitions postponed", deploy_seconds=self._deploy_seconds)
         while not self._stopped.is_set():
             try:
                 await self.maintain_once()
                 spell.end()
             except (SQLAlchemyError, OSError) as error:
-                if classify(error) is not Failure.TRANSIENT:
-                    raise
-                spell.meet(error)
+                spell.bear(error)
             await wait_for(self._stopped, self._interval_seconds)
 
     def stop(self) -> None:

@@ -10,7 +10,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.database import Database
 from db.describing import describe
-from db.errors import Failure, classify
 from db.telling import Spell
 from db.waiting import done_before, jittered_seconds, wait_for
 from outbox.errors import InRecoveryError, LeaseLostError, MissingCursorError
@@ -46,6 +45,7 @@ class Relay:
         tally: is told of pages and interruptions; kept as an attribute.
         stop_seconds: how long a page that is under way may take when the relay is to end; then it is left to whoever
             leads next, who may publish some of it once more.
+        deploy_seconds: how long a half-done deploy is waited for.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class Relay:
         backoff_most_seconds: float = 30,
         tally: Tally | None = None,
         stop_seconds: float = 5,
+        deploy_seconds: float = 60,
     ) -> None:
         self._database = database
         self._publisher = publisher
@@ -88,7 +89,7 @@ class Relay:
         self._stop_seconds = stop_seconds
         self._reader: Reader | None = None
         self.tally = tally or Tally()
-        self._spell = Spell(logger, f"relay interrupted shard={shard}")
+        self._spell = Spell(logger, f"relay interrupted shard={shard}", deploy_seconds=deploy_seconds)
         self._stopped = asyncio.Event()
 
     @property
@@ -104,6 +105,7 @@ class Relay:
 
         Raises:
             WrongClusterError, MissingCursorError: nothing can be relayed here.
+            HalfDeployedError: a table, column or right is missing, and did not come in time.
             DBAPIError: the database says something that waiting does not cure.
         """
         try:
@@ -255,11 +257,9 @@ class Relay:
         except LeaseLostError as error:
             logger.warning("relay follows reason=%s", error)
         except (SQLAlchemyError, OSError, InRecoveryError) as error:
-            if not isinstance(error, InRecoveryError) and classify(error) is not Failure.TRANSIENT:
-                raise
-            seconds = next(self._waits)
-            self.tally.note_interruption(describe(error), is_news=self._spell.meet(error))
-            await wait_for(self._stopped, seconds)
+            is_news = self._spell.meet(error) if isinstance(error, InRecoveryError) else self._spell.bear(error)
+            self.tally.note_interruption(describe(error), is_news=is_news)
+            await wait_for(self._stopped, next(self._waits))
         return True
 
     async def _lead(self) -> None:

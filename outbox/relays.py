@@ -10,7 +10,6 @@ from time import monotonic
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.database import Database
-from db.errors import Failure, classify
 from db.telling import Spell
 from db.waiting import done_before, wait_for
 from outbox import shards
@@ -43,6 +42,7 @@ class Relays:
         most_shards: how many this process leads at most.
         interval_seconds: between two looks at shards and leases.
         count_processes: gives how many processes relay, this one among them.
+        deploy_seconds: how long a half-done deploy is waited for.
     """
 
     def __init__(
@@ -53,12 +53,14 @@ class Relays:
         most_shards: int = 8,
         interval_seconds: float = 3,
         count_processes: Callable[[], Awaitable[int]] = _alone,
+        deploy_seconds: float = 60,
     ) -> None:
         self._database = database
         self._build = build
         self._most_shards = most_shards
         self._interval_seconds = interval_seconds
         self._count_processes = count_processes
+        self._deploy_seconds = deploy_seconds
         self._led: dict[int, _Led] = {}
         self._stopped = asyncio.Event()
         self.looked_at: float | None = None
@@ -85,17 +87,16 @@ class Relays:
         Raises:
             ExceptionGroup: of what stops a relay (outbox.relay.Relay).
             UncoveredSlotsError, MissingCursorError: nothing can be relayed here.
+            HalfDeployedError: a table, column or right is missing, and did not come in time.
         """
-        spell = Spell(logger, "shards not looked at")
+        spell = Spell(logger, "shards not looked at", deploy_seconds=self._deploy_seconds)
         async with asyncio.TaskGroup() as group:
             while not self._stopped.is_set():
                 try:
                     if await done_before(self._stopped, self._arrange(group)):
                         spell.end()
                 except (SQLAlchemyError, OSError) as error:
-                    if classify(error) is not Failure.TRANSIENT:
-                        raise
-                    spell.meet(error)
+                    spell.bear(error)
                 await wait_for(self._stopped, self._interval_seconds)
             for led in self._led.values():
                 led.relay.stop()

@@ -13,7 +13,6 @@ from app.seeding.run import NotDecidedError
 from app.settings import SettingsError, variable
 from checker.topics import UnfinishedReadError
 from consumers.adoption import NoCheckpointError
-from consumers.failures import HalfDeployedError
 from consumers.inbox import NoFloorError
 from consumers.letter_locks import LetterError
 from consumers.letter_search import NoLetterError
@@ -21,6 +20,7 @@ from consumers.membership import FencedMemberError
 from consumers.unpacking import UnpackedTooLargeError
 from db.controls import NotPausedError
 from db.errors import Failure, classify
+from db.telling import HalfDeployedError
 from outbox.errors import RelayError
 from stack.errors import StackError
 
@@ -60,7 +60,7 @@ def explain(error: BaseException) -> tuple[str, int] | None:
     if failure is Failure.TRANSIENT:
         return f"cannot reach PostgreSQL ({variable('database_url')}): {_first_line(error)}", EXIT_UNREACHABLE
     if failure is Failure.HALF_DEPLOYED:
-        return f"schema or rights do not fit this release (`squad migrate`?): {_first_line(error)}", EXIT_FAILED
+        return str(HalfDeployedError(error)), EXIT_FAILED
     return None
 
 

@@ -70,9 +70,6 @@ class ConsumerOptions(BaseModel):
             " partition.",
         ),
     ] = 67108864
-    deploy_wait_seconds: Annotated[
-        PositiveFloat, Field(description="How long a missing table or column is waited for before stopping.")
-    ] = 60
     record_max_bytes: Annotated[PositiveInt, Field(le=67_108_864, description="Of a command record, all in all.")] = (
         1048576
     )

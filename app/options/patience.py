@@ -15,6 +15,10 @@ class PatienceOptions(BaseModel):
     backoff_most_seconds: Annotated[
         PositiveFloat, Field(description="The longest wait before what failed is tried again.")
     ] = 30
+    deploy_wait_seconds: Annotated[
+        PositiveFloat,
+        Field(description="How long a process waits for a missing table, column or right before it stops."),
+    ] = 60
     consumer_poll_seconds: Annotated[
         PositiveFloat, Field(description="How long a consumer's lane waits for records before it looks around.")
     ] = 0.2

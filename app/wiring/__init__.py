@@ -61,7 +61,11 @@ async def open_process(settings: Settings, kind: Kind, *, prepared: bool = True)
         )
         upkeep = await resources.enter_async_context(open_database(settings, pool_size=UPKEEP_CONNECTIONS))
         process, wake = Process(), Wake()
-        controls = Controls(database=upkeep, interval_seconds=settings.controls_interval_seconds)
+        controls = Controls(
+            database=upkeep,
+            interval_seconds=settings.controls_interval_seconds,
+            deploy_seconds=settings.deploy_wait_seconds,
+        )
         # Before anything is read or published: what is paused stays so when a process starts.
         process.first.append(controls.read_first)
         process.parts.append(controls)

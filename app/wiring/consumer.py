@@ -238,4 +238,5 @@ def build_source(settings: Settings, database: Database) -> Source:
         commit_seconds=settings.group_commit_seconds,
         stop_seconds=settings.consumer_stop_seconds,
         stall_seconds=settings.consumer_stall_seconds,
+        deploy_seconds=settings.deploy_wait_seconds,
     )

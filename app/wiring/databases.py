@@ -105,6 +105,7 @@ def build_partitions(settings: Settings, database: Database, *, retention: Reten
         lock_timeout_seconds=settings.outbox_lock_timeout_seconds,
         interval_seconds=settings.outbox_maintenance_interval_seconds,
         retention=retention,
+        deploy_seconds=settings.deploy_wait_seconds,
     )
 
 

@@ -45,6 +45,7 @@ def add_relays(process: Process, settings: Settings, database: Database, wake: W
         most_shards=settings.relay_max_shards,
         interval_seconds=settings.lease_renew_seconds,
         count_processes=_count(settings, database),
+        deploy_seconds=settings.deploy_wait_seconds,
     )
     retention = build_retention(settings, database)
     listener = Listener(database=database, wake=wake, check_seconds=settings.relay_listen_check_seconds)
@@ -122,6 +123,7 @@ def build_relay(
         backoff_first_seconds=settings.backoff_first_seconds,
         backoff_most_seconds=settings.backoff_most_seconds,
         stop_seconds=settings.relay_stop_seconds,
+        deploy_seconds=settings.deploy_wait_seconds,
         tally=tally,
     )
 

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import text
 
 from consumers.culprits import Culprit, Policy
-from consumers.failures import HalfDeployedError, Settler
+from consumers.failures import Settler
 from consumers.records import Batch, Partition
 from db.database import Database
 from db.errors import Failure
+from db.telling import HalfDeployedError
 from domain.commands import RegisterUser
 from domain.handlers import registration
 from domain.tables import RULES, Rule

@@ -38,6 +38,7 @@ BUILT_WITHIN = {
     "Retries": "built by Reader, of its own limits",
     "Sending": "built by KafkaPublisher, of its own limits",
     "Settler": "built by Consumer, of its own limits",
+    "Spell": "built by the parts whose failures it tells, of their own limits",
     "Troubles": "built by KafkaPublisher, of its own limits",
 }
 """Classes with a limit that the wiring does not build, and who does."""
