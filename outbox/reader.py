@@ -16,11 +16,11 @@ from db import deadlines
 from db.database import Database
 from db.errors import QUERY_CANCELED, sqlstate
 from outbox import cursor as cursors
-from outbox import holds as held
-from outbox import window, wire
+from outbox import held, window, wire
 from outbox.auditing import record_settled
 from outbox.connection import connect_alone, disconnect, transaction_on
 from outbox.cursor import Cursor
+from outbox.held_pages import HeldPages
 from outbox.holds import Holds
 from outbox.releasing import Releases
 from outbox.retrying import Retries
@@ -85,19 +85,10 @@ class Reader:
     ) -> None:
         self.holds = holds
         """Of the shard; its rows are to be left out of pages."""
-        self.releases = Releases(
-            connection=connection, cursor=cursor, holds=holds, page_rows=page_rows, page_bytes=page_bytes
-        )
+        pages = HeldPages(connection=connection, cursor=cursor, holds=holds, page_rows=page_rows, page_bytes=page_bytes)
+        self.releases = Releases(pages=pages)
         """What operators want of them."""
-        self.retries = Retries(
-            connection=connection,
-            cursor=cursor,
-            holds=holds,
-            page_rows=page_rows,
-            page_bytes=page_bytes,
-            backoff_first_seconds=backoff["first_seconds"],
-            backoff_most_seconds=backoff["most_seconds"],
-        )
+        self.retries = Retries(pages=pages, **backoff)
         """Those that wait for a topic or partition."""
         self._connection = connection
         self._cursor = cursor

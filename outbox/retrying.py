@@ -8,66 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Final
-
-from sqlalchemy import ARRAY, BigInteger, LargeBinary, SmallInteger, Text, bindparam, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.waiting import jittered_seconds
-from outbox import cursor as cursors
-from outbox import holds as held
-from outbox import window, wire
+from outbox import held
 from outbox.auditing import record_settled
-from outbox.connection import transaction_on
-from outbox.cursor import Cursor
-from outbox.holds import Holds, Line
+from outbox.held_pages import HeldPages
 from outbox.refused import Refused
 from outbox.settling import Settled
 from outbox.wire import Record
-
-# Rows that an operator has asked to skip or to divert are the requests' to serve.
-AWAITING: Final = text(
-    """
-    SELECT w.position, o.bytes, o.position IS NOT NULL
-    FROM (
-        SELECT position FROM held
-        WHERE awaits = :awaits AND slot BETWEEN :slot_from AND :slot_to AND NOT skip_requested
-          AND NOT divert_requested
-        ORDER BY position
-        LIMIT :page_rows
-    ) w LEFT JOIN LATERAL (
-        SELECT position, octet_length(body) AS bytes FROM outbox WHERE position = w.position LIMIT 1
-    ) o ON true
-    ORDER BY w.position
-    """
-).bindparams(
-    bindparam("awaits", type_=Text),
-    bindparam("slot_from", type_=SmallInteger),
-    bindparam("slot_to", type_=SmallInteger),
-)
-
-# All lines of their keys, because those of a key wait for the same.
-_LET_OTHERS_AWAIT: Final = text(
-    """
-    UPDATE held SET awaits = :now
-    WHERE awaits = :awaits AND slot BETWEEN :slot_from AND :slot_to
-      AND (key = ANY(:keys) OR position = ANY(:positions))
-    """
-).bindparams(
-    bindparam("now", type_=Text),
-    bindparam("awaits", type_=Text),
-    bindparam("slot_from", type_=SmallInteger),
-    bindparam("slot_to", type_=SmallInteger),
-    bindparam("keys", type_=ARRAY(LargeBinary)),
-    bindparam("positions", type_=ARRAY(BigInteger)),
-)
-
-_GONE: Final = text(
-    """
-    UPDATE held SET awaits = NULL, reason = 'the outbox has no such row any more'
-    WHERE position = ANY(:positions)
-    """
-).bindparams(bindparam("positions", type_=ARRAY(BigInteger)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,46 +37,33 @@ class Retries:
     """Finds what is to be tried again, and stores what became of it.
 
     Args:
-        connection: of the relay's reader.
-        cursor: with the epoch that fences.
-        holds: of the shard.
-        page_rows, page_bytes: how much is published at once.
-        backoff_first_seconds, backoff_most_seconds: the waits between two tries of a place, full jitter.
+        pages: the shard's held rows.
+        first_seconds, most_seconds: the waits between two tries of a place, full jitter.
     """
 
-    def __init__(
-        self,
-        *,
-        connection: AsyncConnection,
-        cursor: Cursor,
-        holds: Holds,
-        page_rows: int,
-        page_bytes: int,
-        backoff_first_seconds: float,
-        backoff_most_seconds: float,
-    ) -> None:
-        self._connection = connection
-        self._cursor = cursor
-        self._holds = holds
-        self._page_rows = page_rows
-        self._page_bytes = page_bytes
-        self._backoff = {"first_seconds": backoff_first_seconds, "most_seconds": backoff_most_seconds}
+    def __init__(self, *, pages: HeldPages, first_seconds: float, most_seconds: float) -> None:
+        self._pages = pages
+        self._connection = pages.connection
+        self._holds = pages.holds
+        self._backoff = {"first_seconds": first_seconds, "most_seconds": most_seconds}
         self._waits: dict[str, Iterator[float]] = {}
         self._due_at: dict[str, float] = {}
 
     async def find(self) -> Retry | None:
-        """Give what is to be tried now; asks the database only while something waits and its time has come."""
+        """Give what is to be tried now; asks the database only while something waits and its time has come.
+
+        Rows that an operator has asked to skip or to divert are the releases' to serve.
+        """
         now = monotonic()
         due = [awaits for awaits in self._holds.awaiting if self._due_at.get(awaits, now) <= now]
         if not due:
             return None
         awaits = min(due, key=lambda each: self._due_at.get(each, 0))
-        place = {"awaits": awaits, "page_rows": self._page_rows, **self._holds.slots}
-        found = [Line(*row) for row in await self._connection.execute(AWAITING, place)]
-        lines = held.cut(found, page_bytes=self._page_bytes)
-        rows = await window.fetch_positions(self._connection, [line.position for line in lines if line.is_there])
-        missing = [line.position for line in lines if not line.is_there]
-        return Retry(awaits=awaits, records=wire.wrap(rows), missing=missing)
+        lines = await held.fetch_awaiting(
+            self._connection, awaits, slots=self._holds.slots, page_rows=self._pages.page_rows
+        )
+        records, missing = await self._pages.fetch(lines)
+        return Retry(awaits=awaits, records=records, missing=missing)
 
     async def settle(self, retry: Retry, settled: Settled) -> int:
         """Store what became of a try.
@@ -145,13 +80,12 @@ class Retries:
         """
         waiting = {each.position for each in settled.held}
         done = [record for record in retry.records if record.position not in waiting]
-        async with transaction_on(self._connection):
-            await cursors.fence(self._connection, self._cursor)
+        async with self._pages.settling():
             await held.remove(self._connection, [record.position for record in done])
             await self._part(retry, settled.held)
             await record_settled(self._connection, settled)
             if retry.missing:
-                await self._connection.execute(_GONE, {"positions": retry.missing})
+                await held.let_gone_await(self._connection, retry.missing)
         await self._look_again(retry, done)
         self._schedule(retry.awaits, is_taken=bool(done))
         return len(done)
@@ -163,14 +97,9 @@ class Retries:
             if each.awaits != retry.awaits:
                 changed[each.awaits].append(each)
         for awaits, rows in changed.items():
-            place = {
-                "now": awaits,
-                "awaits": retry.awaits,
-                "keys": list({each.record.key for each in rows if each.record.key is not None}),
-                "positions": [each.position for each in rows],
-                **self._holds.slots,
-            }
-            await self._connection.execute(_LET_OTHERS_AWAIT, place)
+            await held.let_others_await(
+                self._connection, rows, awaited=retry.awaits, awaits=awaits, slots=self._holds.slots
+            )
             if awaits is None:
                 for each in rows:
                     await held.explain(self._connection, each.position, each.reason)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, BigInteger, Integer, SmallInteger, TextClause, bindparam, text
+from sqlalchemy import BigInteger, Integer, SmallInteger, TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.driver import fetch_records
@@ -33,7 +33,7 @@ SETTINGS: Final = (
 )
 
 _RFC_3339: Final = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""
-_COLUMNS: Final = f"""
+COLUMNS: Final = f"""
     position, topic, key, convert_to(CAST(event_id AS text), 'UTF8'), type, source,
     convert_to(to_char(time AT TIME ZONE 'UTC', {_RFC_3339}), 'UTF8'), sequence,
     convert_to(correlation_id, 'UTF8'), convert_to(causation_id, 'UTF8'), traceparent, dataschema,
@@ -101,19 +101,6 @@ _FETCH: Final = """
       AND pg_visible_in_snapshot(txid, (SELECT CAST(CAST(:current AS text) AS pg_snapshot)))
     ORDER BY position"""
 
-# With the range, because an array does not tell which partitions to look in.
-FETCH_POSITIONS: Final = text(
-    f"""
-    SELECT {_COLUMNS} FROM outbox
-    WHERE position >= :low AND position <= :high AND position = ANY(:positions)
-    ORDER BY position
-    """  # noqa: S608 - constants only
-).bindparams(
-    bindparam("low", type_=BigInteger),
-    bindparam("high", type_=BigInteger),
-    bindparam("positions", type_=ARRAY(BigInteger)),
-)
-
 _TYPES: Final = {
     "previous_xmax": Xid8(),
     "at": BigInteger(),
@@ -130,7 +117,7 @@ _PARAMETER: Final = re.compile(r"(?<![:\w]):(\w+)")
 
 
 def _statement(template: str, *, sliced: bool) -> TextClause:
-    sql = template.format(slots="AND slot BETWEEN :slot_from AND :slot_to" if sliced else "", columns=_COLUMNS)
+    sql = template.format(slots="AND slot BETWEEN :slot_from AND :slot_to" if sliced else "", columns=COLUMNS)
     typed = sorted(set(_PARAMETER.findall(sql)) & _TYPES.keys())
     return text(sql).bindparams(*(bindparam(name, type_=_TYPES[name]) for name in typed))
 
@@ -236,11 +223,3 @@ class Window:
         """Give the window's rows after one position up to another, by position, as `wire.wrap` takes them."""
         place = {"at": at, "bound": bound, **self._slots}
         return await fetch_records(connection, self._statements.fetch, self._after | place)
-
-
-async def fetch_positions(connection: AsyncConnection, positions: Sequence[int]) -> Sequence[Sequence[Any]]:
-    """Give rows by position, whatever their transaction, as `wire.wrap` takes them."""
-    if not positions:
-        return []
-    place = {"low": min(positions), "high": max(positions), "positions": list(positions)}
-    return await fetch_records(connection, FETCH_POSITIONS, place)

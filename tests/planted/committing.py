@@ -189,7 +189,7 @@ CHECKPOINT_AT_THE_LAST_RECORD = PlantedBug(
 # Published before COMMIT
 
 _write = Outbox.write
-_MINE = text(f"SELECT {window._COLUMNS} FROM outbox WHERE txid = pg_current_xact_id() ORDER BY position")
+_MINE = text(f"SELECT {window.COLUMNS} FROM outbox WHERE txid = pg_current_xact_id() ORDER BY position")
 
 
 async def _publish_at_once(trial: Trial) -> None:

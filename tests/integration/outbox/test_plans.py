@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGCompiler_asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.database import Database
-from outbox import holds, restore, status, window
+from outbox import held, held_pages, releasing, restore, status, window
 from outbox.connection import own_connection
 from outbox.days import first_position
 from outbox.partitions import Partitions
@@ -154,13 +154,13 @@ async def test_lines_of_a_hold_are_found_by_its_slot_and_rows_by_position(connec
         text("INSERT INTO held (position, topic, key, slot, reason) SELECT position, topic, key, slot, 'x' FROM outbox")
     )
     await connection.execute(text("ANALYZE held"))
-    plan = await explain(connection, holds.LINES, slot=7, topic="squad.events", key="key", position=1, page_rows=100)
+    plan = await explain(connection, held.LINES, slot=7, topic="squad.events", key="key", position=1, page_rows=100)
     assert {node["Node Type"] for node in scans(plan)} <= {"Index Scan", "Index Only Scan"}
     assert blocks(plan) < 600  # 100 lines, each looked up in one of 30 partitions
     wanted = {"low": LAST_DAY + 1, "high": LAST_DAY + 900, "positions": [LAST_DAY + 1, LAST_DAY + 9, LAST_DAY + 900]}
-    rows = await explain(connection, window.FETCH_POSITIONS, **wanted)
+    rows = await explain(connection, held_pages.ROWS, **wanted)
     assert {node["Node Type"] for node in scans(rows)} <= {"Index Scan"}
     assert blocks(rows) < 20
-    requested = await explain(connection, holds.REQUESTED, slot_from=0, slot_to=1023)
+    requested = await explain(connection, releasing.REQUESTED, slot_from=0, slot_to=1023)
     assert {node["Index Name"] for node in scans(requested)} == {"ix_held_asked_for"}
     assert blocks(requested) < 10
