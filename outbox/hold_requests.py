@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from sqlalchemy import BigInteger, LargeBinary, SmallInteger, Text, TextClause, bindparam, text
+from sqlalchemy import BigInteger, Boolean, LargeBinary, SmallInteger, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import audit
@@ -48,17 +48,14 @@ _RELEASE: Final = text(
     bindparam("position", type_=BigInteger),
 )
 
-_SKIP: Final = text("UPDATE held SET skip_requested = true WHERE position = :position").bindparams(
-    bindparam("position", type_=BigInteger)
+_LET_GO: Final = text(
+    """
+    UPDATE held SET skip_requested = skip_requested OR :is_skip, divert_requested = divert_requested OR :is_divert
+    WHERE position = :position
+    """
+).bindparams(
+    bindparam("is_skip", type_=Boolean), bindparam("is_divert", type_=Boolean), bindparam("position", type_=BigInteger)
 )
-
-_DIVERT: Final = text("UPDATE held SET divert_requested = true WHERE position = :position").bindparams(
-    bindparam("position", type_=BigInteger)
-)
-
-SKIP: Final = "holds skip"
-DIVERT: Final = "holds divert"
-"""How the audit calls them."""
 
 _NOTIFY: Final = text("SELECT pg_notify(:channel, '')")
 
@@ -151,35 +148,25 @@ async def request_skip(session: AsyncSession, *, position: int, reason: str, rel
     Raises:
         NotHeldError: nothing at this position is held.
     """
-    await _let_go(session, _SKIP, SKIP, position=position, reason=reason, release_others=release_others)
+    await _let_go(session, "skip", position=position, reason=reason, release_others=release_others)
 
 
 async def request_divert(session: AsyncSession, *, position: int, reason: str, release_others: bool) -> None:
-    """Ask for one held row to be published as a dead letter, in place of where it was to go.
-
-    Args:
-        session: in a transaction, which the caller commits.
-        position: of the row.
-        reason: for the audit.
-        release_others: whether the others of its topic and key are to be published then; else they stay held.
-
-    Raises:
-        NotHeldError: nothing at this position is held.
-    """
-    await _let_go(session, _DIVERT, DIVERT, position=position, reason=reason, release_others=release_others)
+    """Ask for one held row to be published as a dead letter, in place of where it was to go; all as `request_skip`."""
+    await _let_go(session, "divert", position=position, reason=reason, release_others=release_others)
 
 
 async def _let_go(
-    session: AsyncSession, statement: TextClause, action: str, *, position: int, reason: str, release_others: bool
+    session: AsyncSession, way: Literal["skip", "divert"], *, position: int, reason: str, release_others: bool
 ) -> None:
     row = await _find(session, position)
-    await session.execute(statement, {"position": position})
+    await session.execute(_LET_GO, {"position": position, "is_skip": way == "skip", "is_divert": way == "divert"})
     if release_others:
         await _release(session, row, position)
     before = {"topic": row.topic, "key": None if row.key is None else row.key.decode(errors="replace")}
     await audit.record(
         session,
-        action=action,
+        action=f"holds {way}",
         target=f"outbox/{position}",
         reason=reason,
         before=before | {"reason": row.reason},
