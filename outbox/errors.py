@@ -80,3 +80,9 @@ class RestoredError(RelayError):
         super().__init__(
             f"the database was restored under the cursor of shard {shard}, so nothing is published: {what}. {REBASE}"
         )
+
+
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Give the first error of a group, which for a caller is what happened; the others are its cause's."""
+    first = group.exceptions[0]
+    return first_of(first) if isinstance(first, BaseExceptionGroup) else first

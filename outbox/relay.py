@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from time import perf_counter
+from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -12,11 +10,10 @@ from db.database import Database
 from db.describing import describe
 from db.telling import Spell
 from db.waiting import done_before, jittered_seconds, wait_for
-from outbox.errors import InRecoveryError, LeaseLostError, MissingCursorError
+from outbox.errors import InRecoveryError, LeaseLostError, MissingCursorError, first_of
 from outbox.lease import Lease
-from outbox.reader import Page, Reader
-from outbox.refused import Refused
-from outbox.settling import Publisher, RefusalPolicy, Settled, Settler
+from outbox.pages import Pages
+from outbox.settling import Publisher, RefusalPolicy
 from outbox.tally import Tally
 from outbox.troubles import Troubles
 from outbox.wake import Wake
@@ -70,25 +67,30 @@ class Relay:
         stop_seconds: float = 5,
         deploy_seconds: float = 60,
     ) -> None:
-        self._database = database
         self._publisher = publisher
-        self._settler = Settler(publisher=publisher, policy=refusals or RefusalPolicy())
         self._troubles = troubles
         self._lease = lease
         self._wake = wake or Wake()
-        self._is_paused = is_paused
         self._shard = shard
-        self._page_rows = page_rows
-        self._page_bytes = page_bytes
         self._poll_least_seconds = poll_least_seconds
         self._poll_most_seconds = poll_most_seconds
-        self._waiting_most_rows = waiting_most_rows
-        self._stands_still = False
         self._backoff = {"first_seconds": backoff_first_seconds, "most_seconds": backoff_most_seconds}
         self._waits = jittered_seconds(**self._backoff)
         self._stop_seconds = stop_seconds
-        self._reader: Reader | None = None
         self.tally = tally or Tally()
+        self._pages = Pages(
+            database=database,
+            publisher=publisher,
+            refusals=refusals or RefusalPolicy(),
+            lease=lease,
+            is_paused=is_paused,
+            shard=shard,
+            page_rows=page_rows,
+            page_bytes=page_bytes,
+            waiting_most_rows=waiting_most_rows,
+            backoff=self._backoff,
+            tally=self.tally,
+        )
         self._spell = Spell(logger, f"relay interrupted shard={shard}", deploy_seconds=deploy_seconds)
         self._stopped = asyncio.Event()
 
@@ -141,16 +143,13 @@ class Relay:
     def describe(self) -> dict[str, dict[str, object]]:
         """Give the trouble of each topic and partition that takes nothing, with how many rows wait for it."""
         found = {} if self._troubles is None else self._troubles.describe()
-        if self._reader is not None:
-            for place, rows in self._reader.holds.awaiting.items():
-                found[place] = found.get(place, {}) | {"waiting_rows": rows}
+        for place, rows in self._pages.awaiting.items():
+            found[place] = found.get(place, {}) | {"waiting_rows": rows}
         return found
 
     async def close(self) -> None:
         """Let the connection go, for whoever steps by hand; the next pass opens another, and reads the cursor again."""
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            await reader.close()
+        await self._pages.close()
 
     async def pass_once(self) -> int:
         """Publish everything of one window.
@@ -162,90 +161,13 @@ class Relay:
             LeaseLostError: the lease is not ours, or another's epoch is in the cursor.
         """
         settled = await self.relay_batch()
-        while self._reader is not None and self._reader.has_more:
+        while self._pages.has_more:
             settled += await self.relay_batch()
         return settled
 
     async def relay_batch(self) -> int:
-        """Publish one page, await every acknowledgement, then store the cursor. After any error nothing is remembered.
-
-        Before it, one thing is done that an operator wants of a held row, and rows are tried again that wait for a
-        topic or partition; as long as that goes well, nothing else is done.
-
-        Returns:
-            How many rows were published or settled otherwise; 0 when nothing is new or the relay is paused, and then
-            nothing was written.
-
-        Raises:
-            LeaseLostError: the lease is not ours, or another's epoch is in the cursor.
-        """
-        if self._is_paused():
-            # A page that was read ahead needs memory, and the connection is wanted by nobody.
-            await self.close()
-            return 0
-        try:
-            reader = await self._open_reader()
-            released = await self._serve_request(reader)
-            tried = await self._try_again(reader)
-            if tried or self._is_full(reader):
-                return released + tried
-            page = await reader.next_page()
-            if page is None:
-                return released
-            began = perf_counter()
-            settled = await self._publish(reader, page)
-            await reader.advance(page, settled)
-            self.tally.note_page(len(page.records), perf_counter() - began, settled)
-        except BaseException as error:
-            await self.close()
-            if isinstance(error, BaseExceptionGroup):
-                raise _first_of(error) from error
-            raise
-        return released + len(page.records)
-
-    async def _serve_request(self, reader: Reader) -> int:
-        release = await reader.releases.find()
-        if release is None:
-            return 0
-        self._check_lease()
-        refused: Sequence[Refused] = ()
-        if release.records and release.request.is_divert:
-            refused = await self._settler.divert(release.records, reason=release.request.reason)
-        elif release.records:
-            refused = await self._publisher.publish(release.records)
-        await reader.releases.settle(release, refused)
-        return max(1, len(release.records))
-
-    async def _try_again(self, reader: Reader) -> int:
-        retry = await reader.retries.find()
-        if retry is None:
-            return 0
-        self._check_lease()
-        settled = await self._settler.publish(retry.records, once=True)
-        done = await reader.retries.settle(retry, settled)
-        self.tally.tried_again += done
-        return done
-
-    def _is_full(self, reader: Reader) -> bool:
-        """Whether so many rows wait for their topics and partitions that no more may."""
-        awaiting = reader.holds.awaiting
-        is_full = bool(awaiting) and awaiting.total() >= self._waiting_most_rows
-        if is_full and not self._stands_still:
-            logger.error("relay stands still shard=%d: %d rows wait for %s", self._shard, awaiting.total(), [*awaiting])
-        self._stands_still = is_full
-        return is_full
-
-    async def _publish(self, reader: Reader, page: Page) -> Settled:
-        self._check_lease()
-        free, waiting = reader.holds.split(page.records)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(reader.read_ahead())
-            settled = await self._settler.publish(free)
-        return replace(settled, held=[*waiting, *settled.held]) if waiting else settled
-
-    def _check_lease(self) -> None:
-        """See to the lease as late as possible: whoever was paused must not publish."""
-        _ = self._lease.epoch
+        """Publish one page; `outbox.pages.Pages.relay_batch` says what it returns and raises."""
+        return await self._pages.relay_batch()
 
     async def _run_once(self) -> bool:
         """Become the active one and be it for as long as it goes well; give whether the lease was free for that."""
@@ -271,7 +193,7 @@ class Relay:
                     logger.warning("relay leaves a page that took too long to whoever leads next")
                 holding.cancel()
         except BaseExceptionGroup as error:
-            raise _first_of(error) from error
+            raise first_of(error) from error
         finally:
             # Whoever led meanwhile moved the cursor, or other slots are ours now. In the middle of a page that would be
             # noticed at its end; between pages only here.
@@ -288,18 +210,6 @@ class Relay:
             else:
                 poll_seconds = min(poll_seconds * 2, self._poll_most_seconds)
 
-    async def _open_reader(self) -> Reader:
-        if self._reader is None:
-            self._reader = await Reader.open(
-                database=self._database,
-                shard=self._shard,
-                epoch=self._lease.epoch,
-                page_rows=self._page_rows,
-                page_bytes=self._page_bytes,
-                backoff=self._backoff,
-            )
-        return self._reader
-
     async def _end(self) -> None:
         await self.close()
         await self._publisher.close()
@@ -308,9 +218,3 @@ class Relay:
                 await self._lease.release()
         except (SQLAlchemyError, OSError) as error:
             logger.warning("lease kept until it expires lease=%s error=%r", self._lease.name, error)
-
-
-def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Give the first error of a group, which for a caller is what happened; the others are its cause's."""
-    first = group.exceptions[0]
-    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first

@@ -9,8 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.database import Database
 from outbox.cursor import Cursor
+from outbox.pages import Pages
 from outbox.reader import Reader
-from outbox.relay import Relay
 from stack.local_stack import LocalStack
 from tests.planted.planting import PlantedBug
 from tests.planted.relaying import ROWS_LOST
@@ -41,26 +41,26 @@ class CrashingTrial(Trial):
 
 # In-memory cursor kept over a reconnect
 
-_open_reader, _close = Relay._open_reader, Relay.close
+_open_reader, _close = Pages._open_reader, Pages.close
 
 
 async def _keep_the_cursor(trial: Trial) -> None:
     kept: list[Cursor] = []
 
-    async def open_where_it_was(relay: Relay) -> Reader:
-        is_open = relay._reader is not None
-        reader = await _open_reader(relay)
+    async def open_where_it_was(pages: Pages) -> Reader:
+        is_open = pages._reader is not None
+        reader = await _open_reader(pages)
         if not is_open and kept:
             reader._cursor = replace(kept[-1], epoch=reader._cursor.epoch)
         return reader
 
-    async def close_and_remember(relay: Relay) -> None:
-        if relay._reader is not None:
-            kept.append(relay._reader._cursor)
-        await _close(relay)
+    async def close_and_remember(pages: Pages) -> None:
+        if pages._reader is not None:
+            kept.append(pages._reader._cursor)
+        await _close(pages)
 
-    trial.patch.setattr(Relay, "_open_reader", open_where_it_was)
-    trial.patch.setattr(Relay, "close", close_and_remember)
+    trial.patch.setattr(Pages, "_open_reader", open_where_it_was)
+    trial.patch.setattr(Pages, "close", close_and_remember)
 
 
 async def _crash_after_ids_that_were_never_stored(trial: Trial) -> None:

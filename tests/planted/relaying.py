@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from checker.faults import Invariant
 from db.driver import fetch_records
 from outbox import window
+from outbox.pages import Pages
 from outbox.reader import Page, Reader, _OpenWindow
-from outbox.relay import Relay
 from outbox.settling import Settled
 from outbox.window import Window, take_snapshot
 from tests.planted.gates import finish, hold_commit
@@ -77,16 +77,16 @@ POSITION_CURSOR = PlantedBug(
 
 # Cursor stored before the acknowledgement
 
-_publish, _find_bound = Relay._publish, Window.find_bound
+_publish, _find_bound = Pages._publish, Window.find_bound
 
 
-async def _store_then_publish(relay: Relay, reader: Reader, page: Page) -> Settled:
+async def _store_then_publish(pages: Pages, reader: Reader, page: Page) -> Settled:
     await reader.advance(page)
-    return await _publish(relay, reader, page)
+    return await _publish(pages, reader, page)
 
 
 async def _store_first(trial: Trial) -> None:
-    trial.patch.setattr(Relay, "_publish", _store_then_publish)
+    trial.patch.setattr(Pages, "_publish", _store_then_publish)
 
 
 async def _break_while_publishing(trial: Trial) -> None:

@@ -84,7 +84,7 @@ async def test_paused_relay_publishes_nothing_not_even_what_is_released(database
         await controls.read_once()
         assert [await relay.relay_batch() for _ in range(3)] == [0, 0, 0]
         assert publisher.records == []
-        assert relay._reader is None, "it keeps neither a page nor a connection"
+        assert relay._pages._reader is None, "it keeps neither a page nor a connection"
         with pytest.raises(PausedShardsError, match="relay-0 is paused"):
             await squad("relay", "reshard", "--shards", "2", "--reason", "faster")
 

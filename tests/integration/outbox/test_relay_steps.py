@@ -44,8 +44,8 @@ async def test_each_statement_of_a_reader_is_a_transaction_of_its_own(database: 
     async with leading_relay(database, RecordingPublisher(), page_rows=2) as relay:
         for _ in range(4):
             await relay.relay_batch()
-            assert relay._reader is not None
-            pid = (await relay._reader._connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+            assert relay._pages._reader is not None
+            pid = (await relay._pages._reader._connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
             async with database.sessions() as session:
                 state = await session.scalar(text("SELECT state FROM pg_stat_activity WHERE pid = :pid"), {"pid": pid})
             assert state == "idle", "and not idle in transaction"
@@ -68,8 +68,8 @@ async def test_seeing_what_is_new_may_take_longer_than_other_statements(
             await is_patient.event.wait()
             await session.commit()
         assert await passing == 1
-        assert relay._reader is not None
-        assert await relay._reader._connection.scalar(text("SHOW statement_timeout")) == "200ms"
+        assert relay._pages._reader is not None
+        assert await relay._pages._reader._connection.scalar(text("SHOW statement_timeout")) == "200ms"
     await hurried.close()
 
 
