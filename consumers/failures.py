@@ -5,7 +5,7 @@
 | the batch does not begin at the checkpoint | dropped; its partitions are read again from their checkpoints |
 | a partition was taken away | the attempt under way is the last one; then dropped, and the checkpoint decides |
 | transient | the same records again, for as long as it takes |
-| a statement timeout, out of memory, a crash, some times in a row while the database answers a probe | bisected |
+| a statement timeout, out of memory, a crash, some times in a row while the database answers in between | bisected |
 | a rival was faster | the same records again, once; then bisected |
 | code and schema do not fit | the same records again for a while; then the process stops |
 | it may not be applied as things are (`HaltError`) | bisected; its partition is stopped in front of it |
@@ -16,6 +16,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from datetime import datetime
 from time import monotonic
 from typing import Protocol
 
@@ -24,9 +25,10 @@ from consumers.culprits import DEFAULT_POLICY, Culprit, Policy, envelope_of, nam
 from consumers.halting import HaltError
 from consumers.inbox import RivalError
 from consumers.records import Batch, Partition, partition_of
+from consumers.suspicion import Suspicion
 from consumers.tally import Tally, Trouble
 from db.describing import describe, origin, trace
-from db.errors import Failure, classify, may_be_of_records
+from db.errors import Failure, classify
 from db.telling import HalfDeployedError
 from db.waiting import jittered_seconds, wait_for
 
@@ -58,7 +60,7 @@ class Settler:
         deploy_seconds: how long a missing table, column or partition is waited for.
         backoff_seconds, backoff_most_seconds: of the attempts after transient failures, and of a culprit's.
         attempts: how often a record that fails is tried alone.
-        probe: raises when the database is away; none: it always answers.
+        probe: says since when the server counts, or raises when it is away; none: it always answers, and nobody knows.
         halving_attempts: how often a batch may in a row fail as its own records may make it fail, while the database
             answers.
         policies: what is done with culprits, by their types; the others' later commands are parked.
@@ -75,7 +77,7 @@ class Settler:
         backoff_seconds: float = 0.1,
         backoff_most_seconds: float = 30,
         attempts: int = 3,
-        probe: Callable[[], Awaitable[None]] | None = None,
+        probe: Callable[[], Awaitable[datetime | None]] | None = None,
         halving_attempts: int = 3,
         policies: Mapping[str, Policy] | None = None,
     ) -> None:
@@ -165,7 +167,7 @@ class Settler:
 
     async def _apply_until_done(self, batch: Batch, culprit: Culprit | None, trouble: Trouble) -> Exception | None:
         waits = self._waits()
-        clashes, suspicions, since = 0, 0, monotonic()
+        clashes, since, suspicion = 0, monotonic(), Suspicion(attempts=self._halving_attempts)
         while self._source.is_current(batch):
             try:
                 counts = await self._processor.apply(batch, culprit)
@@ -193,10 +195,10 @@ class Settler:
                 if trouble.meet(failure, said):
                     logger.warning("%s failure, the same records again: %s", failure, said)
                 # What makes a dead letter touches too little to be at fault.
-                suspicions = suspicions + 1 if may_be_of_records(error) and culprit is None else 0
-                if await self._is_to_end(batch, waits, ask=suspicions > 0):
+                suspected = suspicion.meet(error) and culprit is None
+                if await self._is_to_end(batch, waits, suspicion if suspected else None):
                     return None
-                if suspicions >= self._halving_attempts:
+                if suspicion.blames:
                     logger.warning("the database answers, but fails with these records: %s", said)
                     return error
             else:
@@ -206,8 +208,8 @@ class Settler:
                 return None
         return None
 
-    async def _is_to_end(self, batch: Batch, waits: Iterator[float], *, ask: bool) -> bool:
-        """Wait, and if asked, for the database to answer: while it is away, no records can be blamed.
+    async def _is_to_end(self, batch: Batch, waits: Iterator[float], suspicion: Suspicion | None) -> bool:
+        """Wait, and if the records are suspected, for the database to answer: while it is away, none can be blamed.
 
         Returns:
             Whether the process is to end instead, or the batch is somebody else's now.
@@ -216,12 +218,12 @@ class Settler:
             if await wait_for(self._stopping, next(waits)):
                 logger.warning("batch left to whoever reads it next: the process is to end")
                 return True
-            if not ask or self._probe is None:
+            if suspicion is None:
                 return False
             if not self._source.is_current(batch):
                 return True
             try:
-                await self._probe()
+                suspicion.hear(None if self._probe is None else await self._probe())
             except Exception as error:  # noqa: BLE001 - whatever it is, it is none of the records'
                 logger.debug("the database is away: %s", describe(error))
             else:

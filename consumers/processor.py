@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from time import perf_counter
 from typing import Final
 
@@ -25,7 +26,8 @@ from db.sweep import carry_out, is_concerned
 from db.write import write_state
 from domain.sweeps import Sweep
 
-_PROBE: Final = text("SELECT 1")
+# Crash recovery drops the server's statistics, so they begin anew (PostgreSQL documentation, 27.2).
+_PROBE: Final = text("SELECT stats_reset FROM pg_stat_bgwriter")
 
 
 @dataclass(slots=True)
@@ -109,14 +111,18 @@ class Processor:
         self.batch_records.note(len(batch.records))
         return decisions.results.counts
 
-    async def probe(self) -> None:
+    async def probe(self) -> datetime | None:
         """See whether the database answers, whatever it makes of batches.
 
+        Returns:
+            Since when it counts what it does: a crash has it begin anew.
+
         Raises:
-            Exception: it does not.
+            Exception: it does not answer.
         """
         async with self._database.transaction() as session:
-            await session.execute(_PROBE)
+            since: datetime | None = await session.scalar(_PROBE)
+            return since
 
     async def _decide(
         self,

@@ -86,12 +86,18 @@ def may_be_of_records(error: BaseException) -> bool:
     """Tell whether a transient error may be what the records themselves do to the server, each time.
 
     A statement that takes too long, one for which there is not enough memory, and a backend that crashes, which shows
-    as a connection that is lost without a word. No connection at all is not, nor one that the server says it ends.
+    as a connection that is lost without a word.
+    """
+    return is_lost_connection(error) or sqlstate(error) in {QUERY_CANCELED, OUT_OF_MEMORY}
+
+
+def is_lost_connection(error: BaseException) -> bool:
+    """Tell whether a connection was lost without a word, as in a crash and by a network that cuts it.
+
+    Not so when there was none, or when the server said that it ends it.
     """
     state = sqlstate(error)
-    if state is None or state[:2] == "08":
-        return isinstance(error, DBAPIError) and error.connection_invalidated
-    return state in {QUERY_CANCELED, OUT_OF_MEMORY}
+    return (state is None or state[:2] == "08") and isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 def _classify_state(state: str, error: BaseException) -> Failure:

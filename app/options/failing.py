@@ -23,8 +23,8 @@ class FailingOptions(BaseModel):
     halving_attempts: Annotated[
         PositiveInt,
         Field(
-            description="How often in a row a batch may meet a statement timeout, too little memory or a lost"
-            " connection, while the database answers otherwise, before it is halved to find the command that does it."
+            description="How often in a row a batch may meet a statement timeout, too little memory or a crash of"
+            " the server, while the database answers otherwise, before it is halved to find the command that does it."
         ),
     ] = 3
     failure_policies: Annotated[
