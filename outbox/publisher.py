@@ -10,14 +10,14 @@ rows are given back, to be tried again later.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from db.stacks import describe_stacks
-from db.waiting import jittered_seconds
-from outbox import kafka_errors, producers
+from outbox import kafka_errors
 from outbox.kafka_errors import UNKNOWN, Blame
+from outbox.one_by_one import OneByOne
+from outbox.patience import Patience
 from outbox.refused import Refused
 from outbox.sending import Sending
 from outbox.shares import Share, by_partition, by_topic
@@ -26,9 +26,6 @@ from outbox.troubles import Place, Troubles
 from outbox.wire import Record
 
 logger = logging.getLogger("squad.relay")
-
-_TRIAL_SECONDS: Final = 2.0
-"""How long a place that takes nothing may take to take one record after all; all others wait meanwhile."""
 
 
 class KafkaPublisher:
@@ -62,12 +59,13 @@ class KafkaPublisher:
         backoff_most_seconds: float = 30,
         tally: Tally | None = None,
     ) -> None:
-        self._tally = tally or Tally()
+        tally = tally or Tally()
         self._records_per_producer = records_per_producer
-        self._batch_timeout_seconds = batch_timeout_seconds
-        self._backoff = {"first_seconds": backoff_first_seconds, "most_seconds": backoff_most_seconds}
         self.troubles = Troubles(patience_seconds=patience_seconds)
         """What topics and partitions, and Kafka as a whole, have now."""
+        self._patience = Patience(
+            troubles=self.troubles, first_seconds=backoff_first_seconds, most_seconds=backoff_most_seconds, tally=tally
+        )
         self._sending = Sending(
             settings={
                 **client,
@@ -76,9 +74,10 @@ class KafkaPublisher:
             },
             batch_bytes=batch_bytes,
             timeout_seconds=batch_timeout_seconds,
-            go_on=lambda place, error: not self._note(place, error),
-            tally=self._tally,
+            go_on=lambda place, error: not self._patience.note(place, error),
+            tally=tally,
         )
+        self._one_by_one = OneByOne(sending=self._sending, patience=self._patience)
 
     async def publish(self, records: Sequence[Record], *, once: bool = False) -> Sequence[Refused]:
         """Publish records, and return when every one is acknowledged, refused, or known to wait for its place.
@@ -99,7 +98,7 @@ class KafkaPublisher:
         except BaseException:
             # Whoever is interrupted may lead no more: what is still on its way must not arrive behind newer records.
             await self.close()
-            self._tally.unavailable -= self.troubles.forget_unavailable() is not None
+            self._patience.forget_unavailable()
             raise
 
     async def close(self) -> None:
@@ -113,15 +112,15 @@ class KafkaPublisher:
         shares = await self._route(records, once=once)
         for share in shares:
             if not once and self.troubles.is_lasting(share.place):
-                self._set_aside(share)
+                self._patience.set_aside(share)
         if once:
-            await self._for_each(self._try_first, shares)
+            await self._for_each(lambda share: self._one_by_one.publish_first(share, once=True), shares)
         await self._publish_batches(shares)
         if any(share.waiting for share in shares):
             await self._sending.give_up_main()
-            await self._for_each(lambda share: self._publish_one_by_one(share, once=once), shares)
+            await self._for_each(lambda share: self._one_by_one.publish(share, once=once), shares)
         if not once:
-            self._tally.unavailable -= self.troubles.note_available()
+            self._patience.note_available()
         refused = [each for share in shares for each in share.refused]
         return sorted(refused, key=lambda each: each.position) if refused else ()
 
@@ -132,7 +131,7 @@ class KafkaPublisher:
             count = await self._count_partitions(topic, once=once)
             if count is None:
                 shares.append(Share(Place(topic), waiting))
-                self._set_aside(shares[-1])
+                self._patience.set_aside(shares[-1])
             else:
                 shares += by_partition(topic, waiting, count=count)
         return shares
@@ -142,16 +141,14 @@ class KafkaPublisher:
         place = Place(topic)
         if not once and self.troubles.is_lasting(place):
             return None
-        for seconds in jittered_seconds(**self._backoff):
+        for seconds in self._patience.waits():
             try:
-                producer = await self._sending.open_main()
-                async with asyncio.timeout(self._batch_timeout_seconds):
-                    return await producers.count_partitions(producer, topic)
+                return await self._sending.count_partitions(topic)
             except UNKNOWN as error:
-                self._note(place, error)
+                self._patience.note(place, error)
                 if kafka_errors.classify(error) is Blame.KAFKA:
                     await self._sending.give_up_main()
-                if await self._give_in(place, error, seconds, once=once):
+                if await self._patience.give_in(place, error, seconds, once=once):
                     return None
         raise AssertionError("unreachable: the waits have no end")
 
@@ -159,12 +156,11 @@ class KafkaPublisher:
         """Publish each partition's records beside the others'; what was not acknowledged still waits afterwards."""
         if not any(share.waiting for share in shares):
             return
-        for seconds in jittered_seconds(**self._backoff):
+        for seconds in self._patience.waits():
             try:
                 producer = await self._sending.open_main()
             except UNKNOWN as error:
-                self._tally.unavailable += self.troubles.note_unavailable(error)
-                await asyncio.sleep(seconds)
+                await self._patience.wait_for_kafka(error, seconds)
             else:
                 break
         await self._for_each(lambda share: self._publish_share(producer, share), shares)
@@ -181,7 +177,7 @@ class KafkaPublisher:
             try:
                 await self._sending.send(producer, batch, share.place)
             except UNKNOWN as error:
-                self._note(share.place, error)
+                self._patience.note(share.place, error)
                 logger.info("batch failed, its rows go one by one place=%s rows=%d error=%r", share.place, count, error)
                 return
             self.troubles.note_taken(share.place)
@@ -193,95 +189,20 @@ class KafkaPublisher:
 
         The client would wait too, but with the batch, whose sequence numbers would be burnt when it is given up.
         """
-        for seconds in jittered_seconds(**self._backoff):
+        for seconds in self._patience.waits():
             try:
-                await self._check_leader(producer, share.place)
+                await self._sending.check_leader(producer, share.place)
             except TimeoutError as error:
                 # Not the brokers: what asks them in this producer has ended. It is given up, as if it had sent in vain.
-                self._note(share.place, error)
+                self._patience.note(share.place, error)
                 return False
             except UNKNOWN as error:
-                if await self._give_in(share.place, error, seconds, once=False):
-                    self._set_aside(share)
+                if await self._patience.give_in(share.place, error, seconds, once=False):
+                    self._patience.set_aside(share)
                     return False
             else:
                 return True
         raise AssertionError("unreachable: the waits have no end")
-
-    async def _try_first(self, share: Share) -> None:
-        """Publish the first record of a share; if it is not taken at once, the whole share goes on waiting."""
-        await self._publish_first(share, once=True)
-
-    async def _publish_one_by_one(self, share: Share, *, once: bool) -> None:
-        while share.waiting:
-            await self._publish_first(share, once=once)
-
-    async def _publish_first(self, share: Share, *, once: bool) -> None:
-        """Publish the first record of a share or refuse it, for as long as it takes or until the share must wait."""
-        for seconds in jittered_seconds(**self._backoff):
-            try:
-                reason = await self._send_one(share.place, share.waiting[0], once=once)
-            except UNKNOWN as error:
-                self._note(share.place, error)
-                if kafka_errors.classify(error) is Blame.KAFKA:
-                    await self._sending.give_up_single()
-                if await self._give_in(share.place, error, seconds, once=once):
-                    self._set_aside(share)
-                    return
-            else:
-                if reason is None:
-                    del share.waiting[0]
-                else:
-                    share.refuse(reason)
-                return
-        raise AssertionError("unreachable: the waits have no end")
-
-    async def _send_one(self, place: Place, record: Record, *, once: bool) -> str | None:
-        """Send one record; give the reason if it is refused."""
-        producer = await self._sending.open_single()
-        batch, count = self._sending.fill(producer, [record])
-        if not count:
-            return self._sending.too_large
-        await self._check_leader(producer, place)
-        try:
-            await self._sending.send(producer, batch, place, timeout_seconds=_TRIAL_SECONDS if once else None)
-        except UNKNOWN as error:
-            if kafka_errors.classify(error) is not Blame.RECORD:
-                raise
-            self.troubles.note_taken(place)
-            return repr(error)
-        self.troubles.note_taken(place)
-        return None
-
-    async def _check_leader(self, producer: AIOKafkaProducer, place: Place) -> None:
-        async with asyncio.timeout(self._batch_timeout_seconds):
-            await producers.check_leader(producer, place)
-
-    def _note(self, place: Place, error: BaseException) -> bool:
-        """Remember a failure, and give whether it lasts; what may be a single record's fault is not the place's.
-
-        Called before the producer is given up, while the stacks say what it waits for.
-        """
-        if kafka_errors.classify(error) is Blame.RECORD:
-            return False
-        lasts = self.troubles.note(place, error)
-        if isinstance(error, TimeoutError) and self.troubles.note_timeout(place):
-            logger.warning("kafka producer does not answer place=%s; the tasks are\n%s", place, describe_stacks())
-        return lasts
-
-    async def _give_in(self, place: Place, error: BaseException, seconds: float, *, once: bool) -> bool:
-        """Wait after a failure; give whether the rows of a place must wait instead."""
-        if self.troubles.note(place, error) or once:
-            return True
-        if kafka_errors.classify(error) is Blame.PLACE:
-            seconds = min(seconds, max(0.0, self.troubles.patience_left(place)))
-        else:
-            self._tally.unavailable += self.troubles.note_unavailable(error)
-        await asyncio.sleep(seconds)
-        return False
-
-    def _set_aside(self, share: Share) -> None:
-        share.set_aside(self.troubles.describe_place(share.place))
 
     @staticmethod
     async def _for_each(work: Callable[[Share], Coroutine[None, None, None]], shares: Sequence[Share]) -> None:

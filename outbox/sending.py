@@ -70,6 +70,25 @@ class Sending:
         if producer is not None:
             await producers.give_up(producer)
 
+    async def count_partitions(self, topic: str) -> int:
+        """Give how many partitions a topic has, as the main producer knows or the brokers tell.
+
+        Raises:
+            As `outbox.producers.start` and `outbox.producers.count_partitions`; TimeoutError: it took too long.
+        """
+        producer = await self.open_main()
+        async with asyncio.timeout(self._timeout_seconds):
+            return await producers.count_partitions(producer, topic)
+
+    async def check_leader(self, producer: AIOKafkaProducer, place: Place) -> None:
+        """See that a partition has a leader, before anything is sent to it.
+
+        Raises:
+            As `outbox.producers.check_leader`; TimeoutError: it took too long.
+        """
+        async with asyncio.timeout(self._timeout_seconds):
+            await producers.check_leader(producer, place)
+
     @property
     def too_large(self) -> str:
         """Why a record is refused that no batch takes."""

@@ -20,6 +20,7 @@ from aiokafka.producer.sender import SendProduceReqHandler
 
 from db.database import Database
 from outbox.relay import Relay
+from outbox.tally import Tally
 from tests.reading import BuildPublisher, read_topic, sequences
 from tests.relaying import fetch_rows, leading_relay, write_rows
 
@@ -106,7 +107,8 @@ async def test_producer_that_can_go_on_no_more_is_renewed_and_loses_nothing(
 
     monkeypatch.setattr(SendProduceReqHandler, "handle_response", answer)
     await write_rows(database, "a", range(1, 11), topic=topic)
-    publisher = build_publisher()
+    tally = Tally()
+    publisher = build_publisher(tally=tally)
     async with leading_relay(database, publisher) as relay:
         await relay.pass_once()
         await write_rows(database, "a", [11], topic=topic)
@@ -114,7 +116,7 @@ async def test_producer_that_can_go_on_no_more_is_renewed_and_loses_nothing(
 
     found = sequences(await read_topic(bootstrap_servers, topic, 1), "a")
     assert list(dict.fromkeys(found)) == list(range(1, 12))
-    assert publisher._tally.producers == 3, "the spent one, the one for single rows, the new one"
+    assert tally.producers == 3, "the spent one, the one for single rows, the new one"
     assert publisher.troubles.describe() == {}
 
 

@@ -32,6 +32,7 @@ BUILT_WITHIN = {
     "Assignment": "built by Source, of its own limits",
     "Member": "built by Source, of its own limits",
     "Silence": "built by Polling, of its own limits",
+    "Patience": "built by KafkaPublisher, of its own limits",
     "Polling": "built by Source, of its own limits",
     "Pages": "built by Relay, of its own limits",
     "Reader": "built by Pages, of its own limits",
