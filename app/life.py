@@ -12,10 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import broker, postgres, wiring
 from app.ending import Ending
-from app.monitoring.processes import read_answer
-from app.monitoring.readiness import silent
 from app.settings import Settings
-from app.wiring import Kind, Part, Process
+from app.wiring import Kind, Part
 from db.database import Database
 from db.errors import Failure, classify
 from db.processes import ProcessRow, heartbeat_age_seconds
@@ -120,7 +118,7 @@ async def _live(settings: Settings, kind: Kind, asked: asyncio.Event) -> None:
             describe=lambda: {subject: show() for subject, show in process.describe.items()},
         )
         process.ready["process"] = lambda: "it is to end" if asked.is_set() else None
-        _show_heartbeat(process, heartbeat, database, settings)
+        wiring.show_answers(process, settings, database, lambda: heartbeat.answered_at)
         async with wiring.monitored(settings, kind, process):
             if await done_before(asked, process.prepare()):
                 logger.info("%s started", kind)
@@ -131,15 +129,6 @@ async def _live(settings: Settings, kind: Kind, asked: asyncio.Event) -> None:
 async def _check(settings: Settings, kind: Kind) -> None:
     await postgres.check_database(settings, kind)
     await broker.check_topics(settings)
-
-
-def _show_heartbeat(process: Process, heartbeat: Heartbeat, database: Database, settings: Settings) -> None:
-    """Let metrics and readiness show when the database took the last heartbeat: what it is asked for anyway."""
-
-    patience_seconds = settings.monitoring_ready_seconds + settings.heartbeat_interval_seconds
-    process.pools["heartbeat"] = database
-    process.readers.append(lambda: read_answer(heartbeat.answered_at))
-    process.ready["database"] = lambda: silent("last answer", heartbeat.answered_at, patience_seconds)
 
 
 async def _run_together(parts: list[Part], heartbeat: Heartbeat, asked: asyncio.Event) -> None:

@@ -13,6 +13,7 @@ from app import broker, postgres
 from app.listening import listen
 from app.settings import Settings
 from app.wiring.http import Api, open_api
+from app.wiring.monitoring import monitored
 
 logger = logging.getLogger("squad.api")
 
@@ -33,6 +34,7 @@ async def serve(settings: Settings) -> None:
 
     Raises:
         app.listening.ListenError: the address is taken, or none of ours.
+        app.settings.SettingsError: the port of the metrics is taken.
         app.postgres.RefusedError: PostgreSQL will not have us.
         app.broker.TopicError: the topics do not fit.
     """
@@ -64,17 +66,18 @@ async def _run_together(api: Api, settings: Settings, listening: socket.socket) 
         server.should_exit = True
         api.outcomes.stop()
 
+    api.process.ready["process"] = lambda: "it is to end" if server.should_exit else None
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     host, port = listening.getsockname()[:2]
     logger.info("api listens at %s port %d", host, port)
     try:
-        async with asyncio.TaskGroup() as tasks:
-            for part in api.parts:
+        async with monitored(settings, "api", api.process), asyncio.TaskGroup() as tasks:
+            for part in api.process.parts:
                 tasks.create_task(part.run())
             await server.serve(sockets=[listening])
-            for part in api.parts:
+            for part in api.process.parts:
                 part.stop()
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):

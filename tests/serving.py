@@ -51,7 +51,7 @@ async def running_parts(parts: Iterable[Part]) -> AsyncIterator[None]:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Served]:
     """Serve inside the test."""
-    async with open_api(settings) as api, running_parts(api.parts):
+    async with open_api(settings) as api, running_parts(api.process.parts):
         transport = httpx.ASGITransport(app=api.application, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://api", timeout=60) as client:
             yield Served(settings, api, client)

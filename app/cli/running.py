@@ -40,12 +40,18 @@ def consume() -> None:
 
 @app.command()
 def health(
-    kind: Annotated[Literal["consumer", "relay", "all"], typer.Argument(help="Which process.")],
+    kind: Annotated[Literal["consumer", "relay", "all", "api"], typer.Argument(help="Which process.")],
     *,
     max_age_seconds: Annotated[float, typer.Option(help="How old the last heartbeat may be.")] = 15,
     as_json: Json = False,
 ) -> None:
-    """Exit with 0 when a process of this kind on this host described itself lately (for container health checks)."""
+    """Exit with 0 when a process of this kind on this host described itself lately (for container health checks).
+
+    An `api` is asked for `/healthz`, where SQUAD_MONITORING_PORT says.
+    """
+    if kind == "api":
+        _tell_health_of_api(as_json=as_json)
+        return
     import asyncio
 
     from app import life
@@ -58,4 +64,17 @@ def health(
     else:
         typer.echo("no heartbeat" if age is None else f"last heartbeat {age:.1f} s ago")
     if not healthy:
+        raise typer.Exit(1)
+
+
+def _tell_health_of_api(*, as_json: bool) -> None:
+    from app.monitoring.asking import why_ill
+    from app.settings import Settings
+
+    ill = why_ill(Settings.load())
+    if as_json:
+        print_json({"kind": "api", "healthy": ill is None, "said": ill})
+    else:
+        typer.echo(ill or "it lives")
+    if ill is not None:
         raise typer.Exit(1)

@@ -18,8 +18,11 @@ MetricKind = Literal["counter", "gauge", "histogram"]
 Subject = Literal["process", "consumer", "relay"]
 """Which processes export it: all, those that consume, those that relay; `squad run` does both."""
 
-POOLS: Final = ("lanes", "relay", "upkeep", "heartbeat", "monitoring")
-"""The pools of connections that a process has."""
+KINDS: Final = ("consumer", "relay", "all", "api")
+"""The kinds of processes."""
+
+POOLS: Final = ("lanes", "relay", "upkeep", "heartbeat", "monitoring", "sessions", "outcomes")
+"""The pools of connections that a process has; the last two are those of `squad api`."""
 
 PARTS: Final = ("process", "event loop", "database", "group", "client", "breaker", "relay")
 """What has to be well for a process to be ready."""
@@ -75,13 +78,13 @@ def _histogram(name: str, of: Subject, says: str) -> Metric:
 
 _METRICS: Final = (
     # Every process
-    _gauge("squad_process_info", "process", "1; which kind of process this is.", kind=("consumer", "relay", "all")),
+    _gauge("squad_process_info", "process", "1; which kind of process this is.", kind=KINDS),
     _gauge("squad_process_start_time_seconds", "process", "When the process began, since 1970, UTC."),
     _gauge("squad_ready", "process", "Whether a part is well, as `/readyz` says it.", part=PARTS),
     _gauge("squad_event_loop_silent_seconds", "process", "For how long the event loop has been due to wake."),
     _histogram("squad_event_loop_lag_seconds", "process", "How late the event loop woke."),
     _counter("squad_event_loop_blocked_total", "process", "How often it was later than the limit."),
-    _gauge("squad_database_answer_age_seconds", "process", "Since the database last took the process's heartbeat."),
+    _gauge("squad_database_answer_age_seconds", "process", "Since the database last answered the process's heartbeat."),
     _gauge("squad_database_look_age_seconds", "process", "Since the database was last asked for what stands there."),
     _gauge("squad_pool_connections", "process", "Connections that a pool may have.", pool=POOLS),
     _gauge("squad_pool_connections_in_use", "process", "Connections that somebody has.", pool=POOLS),

@@ -17,7 +17,7 @@ from app.wiring.consumer import (
     build_topics,
 )
 from app.wiring.databases import build_database, make_partitions, migrate, open_database, open_sessions
-from app.wiring.monitoring import monitored
+from app.wiring.monitoring import monitored, show_answers
 from app.wiring.parts import Kind, Part, Process
 from app.wiring.relay import add_relays, build_retention, count_relay_connections
 from outbox.wake import Notifier, Wake
@@ -39,6 +39,7 @@ __all__ = [
     "open_database",
     "open_process",
     "open_sessions",
+    "show_answers",
 ]
 
 VERSION: Final = version("agent-squad")

@@ -1,7 +1,7 @@
 """Building the HTTP API."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import FastAPI
@@ -11,9 +11,11 @@ from api.outcomes import Outcomes
 from api.writing import Patience, Writing
 from app.broker import client_arguments
 from app.command_sender import CommandSender
+from app.monitoring.pulse import Pulse
 from app.settings import Settings
 from app.wiring.databases import open_database, open_sessions
-from app.wiring.parts import Part
+from app.wiring.monitoring import show_answers
+from app.wiring.parts import Process
 
 _LOOKS = 2
 """Connections that look for outcomes: one for those who wait, one for those who ask for one command."""
@@ -25,12 +27,12 @@ class Api:
 
     Args:
         application: answers requests.
-        parts: run until they are stopped.
+        process: has the parts.
         outcomes: one of them, which knows who waits.
     """
 
     application: FastAPI
-    parts: list[Part]
+    process: Process
     outcomes: Outcomes
 
 
@@ -38,7 +40,9 @@ class Api:
 async def open_api(settings: Settings) -> AsyncIterator[Api]:
     """Give the API, whose connections are closed at the end; `db.sessions` is bound meanwhile."""
     # Connections that reads cannot take: a command that was sent would seem to have no outcome.
-    async with open_sessions(settings), open_database(settings, pool_size=_LOOKS) as inbox:
+    async with AsyncExitStack() as resources:
+        sessions = await resources.enter_async_context(open_sessions(settings))
+        inbox = await resources.enter_async_context(open_database(settings, pool_size=_LOOKS))
         outcomes = Outcomes(database=inbox, poll_seconds=settings.api_poll_seconds)
         sender = CommandSender(
             topic=settings.topic("commands"),
@@ -57,4 +61,16 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
             retry_after_seconds=settings.api_retry_after_seconds,
             body_max_bytes=settings.api_body_max_bytes,
         )
-        yield Api(application=application, parts=[sender, outcomes], outcomes=outcomes)
+        process = Process(parts=[sender, outcomes])
+        process.pools.update(sessions=sessions, outcomes=inbox)
+        if settings.monitoring_port is not None:
+            await _add_pulse(resources, settings, process)
+        yield Api(application=application, process=process, outcomes=outcomes)
+
+
+async def _add_pulse(resources: AsyncExitStack, settings: Settings, process: Process) -> None:
+    """Have the database asked whether it answers: the API may not write a heartbeat, and has nobody to read it."""
+    database = await resources.enter_async_context(open_database(settings, pool_size=1))
+    pulse = Pulse(database=database, interval_seconds=settings.heartbeat_interval_seconds)
+    process.parts.append(pulse)
+    show_answers(process, settings, database, lambda: pulse.answered_at)

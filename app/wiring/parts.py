@@ -13,6 +13,9 @@ from db.database import Database
 Kind = Literal["consumer", "relay", "all"]
 """What a process is: a consumer, a relay, or both."""
 
+Shown = Literal["consumer", "relay", "all", "api"]
+"""What shows how it is by HTTP: these, and the HTTP API."""
+
 
 class Part(Protocol):
     """A long-lived part: runs until stopped; stopping twice is stopping once."""

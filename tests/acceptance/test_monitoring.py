@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from sqlalchemy import text
 
 from app import broker
+from app.monitoring.asking import why_ill
 from app.monitoring.names import METRICS, NUMBERS
 from app.settings import Settings
 from domain.commands import Command
@@ -19,7 +21,8 @@ from tests.faults.proxying import before_postgres
 from tests.faults.rules import Cut, Rule
 from tests.making import new_id
 
-PARTS = {"event loop", "database", "group", "client", "relay"}
+OF_THE_API = {"api", "sessions", "outcomes"}
+"""Values of labels that only `squad api` has."""
 
 
 @asynccontextmanager
@@ -163,4 +166,39 @@ def assert_is_the_list(samples: Samples, kinds: dict[str, str]) -> None:
         assert values, f"nobody sets {name}"
         for closed in metric.labels.values():
             numbers = closed is NUMBERS and all(value.isdigit() for value in values)
-            assert numbers or values == {*closed} or name == "squad_process_info", name
+            assert numbers or values == {*closed} - OF_THE_API or name == "squad_process_info", name
+
+
+async def test_http_api_is_ready_while_the_database_answers_and_lives_in_any_case(service):
+    async def is_not(process: Process) -> bool:
+        return (await ask(process, "/readyz"))[0] == 503
+
+    quick = {"api_port": 0, "monitoring_ready_seconds": 0.3}
+    async with before_postgres(service.database_url) as (proxy, url):
+        settings = watched(service, database_url=url, database_ssl_mode="disable", **quick)
+        with running(settings, "api") as process:
+            await eventually("it is ready", lambda: is_ready(process))
+            samples, kinds = await scrape(process)
+            port = int(re.findall(r"metrics and health at \S+ port (\d+)", process.printed)[0])
+            here = settings.model_copy(update={"monitoring_port": port})
+            proxy.add(Rule(when=lambda message: message.direction == "request", action=Cut(), times=10**6))
+            proxy.cut_all()
+            await eventually("it is not ready", lambda: is_not(process))
+            _, body = await ask(process, "/readyz")
+            lives = await asyncio.to_thread(why_ill, here)
+            proxy.heal()
+            await eventually("it is ready again", lambda: is_ready(process))
+            code, printed = await asyncio.to_thread(process.stop)
+        gone = await asyncio.to_thread(why_ill, here)
+
+    assert code == 0, printed
+    assert kinds.items() <= {name.removesuffix("_total"): each.kind for name, each in METRICS.items()}.items()
+    assert {label for name, label in samples if name == "squad_process_info"} == {"api"}
+    pools = {label for name, label in samples if name == "squad_pool_connections"}
+    assert pools == {"heartbeat", "sessions", "outcomes"} <= {*METRICS["squad_pool_connections"].labels["pool"]}
+    parts = json.loads(body)["parts"]
+    assert parts.pop("database").startswith("last answer: ")
+    assert parts == {"event loop": "ok", "process": "ok"}
+    assert lives is None
+    assert gone is not None
+    assert gone.startswith(f"http://127.0.0.1:{port}/healthz does not answer: ")

@@ -89,6 +89,7 @@ def test_health_checks_of_our_services_ask_squad_about_that_service() -> None:
     assert checks == {
         "consumer": ["CMD", "squad", "health", "consumer"],
         "relay": ["CMD", "squad", "health", "relay"],
+        "api": ["CMD", "squad", "health", "api"],
     }
 
 
@@ -167,14 +168,21 @@ def test_a_lasting_service_is_watched_restarted_and_given_time_to_stop(name: str
     assert seconds(SERVICES[name]["stop_grace_period"]) > Settings.model_fields["statement_timeout_seconds"].default
 
 
-@pytest.mark.parametrize("name", ["consumer", "relay"])
+@pytest.mark.parametrize("name", ["consumer", "relay", "api"])
 def test_neighbours_reach_what_a_process_tells_of_itself_and_nobody_else_does(name: str) -> None:
     environment = SERVICES[name]["environment"]
 
     assert SERVICES[name]["expose"] == [environment[variable("monitoring_port")]]
     assert environment[variable("monitoring_address")] == "0.0.0.0"  # noqa: S104 - of the container
     assert f"EXPOSE {environment[variable('monitoring_port')]}\n" in (ROOT / "Dockerfile").read_text()
-    assert "ports" not in SERVICES[name]
+    assert environment[variable("monitoring_port")] not in published(name).values()
+
+
+def test_the_http_api_answers_this_machine_where_it_would_listen_by_default() -> None:
+    fields = Settings.model_fields
+
+    assert published("api") == {f"{fields['api_host'].default}:{fields['api_port'].default}": "8080"}
+    assert SERVICES["api"]["environment"][variable("api_host")] == "0.0.0.0"  # noqa: S104 - of the container
 
 
 def test_what_ends_is_the_schema_and_the_topics_and_is_not_started_again() -> None:
@@ -195,6 +203,7 @@ def test_who_waits_waits_for_health_or_success() -> None:
         "topics": {"kafka": "service_healthy"},
         "consumer": both,
         "relay": both,
+        "api": both,
     }
 
 

@@ -12,9 +12,13 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from app.monitoring.asking import why_ill
 from app.monitoring.loop_watch import LoopWatch
 from app.monitoring.readings import Reading
 from app.monitoring.server import ListenError, Monitoring, serving
+from app.settings import Settings, SettingsError
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - nobody listens there
 
 
 @asynccontextmanager
@@ -49,6 +53,24 @@ def fetch(address: str, method: str = "GET") -> tuple[int, str]:
     except HTTPError as error:
         with error:
             return error.code, error.read().decode()
+
+
+async def test_process_is_asked_whether_it_lives_where_its_settings_say():
+    async with watching() as watch:
+        with served(watch) as well, served(watch, alive_seconds=-1) as ill:
+            ports = [int(address.rpartition(":")[2]) for address in (well, ill)]
+            settings = [Settings(monitoring_port=port, monitoring_address=EVERYWHERE) for port in ports]
+            said = [await asyncio.to_thread(why_ill, each) for each in settings]
+
+    assert said[0] is None
+    assert said[1] is not None
+    assert json.loads(said[1])["alive"] is False
+
+
+@pytest.mark.parametrize("port", [None, 0])
+def test_process_whose_port_nobody_knows_cannot_be_asked(port):
+    with pytest.raises(SettingsError, match="SQUAD_MONITORING_PORT: is where the process is asked"):
+        why_ill(Settings(monitoring_port=port))
 
 
 async def test_metrics_are_read_by_the_loop_at_the_time_of_asking():
