@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from consumers import stored_records
 from consumers.culprits import Culprit
 from consumers.records import Record, moment_of, record_bytes
 from db.rows import RowType
@@ -20,24 +21,8 @@ from outbox.append import Outbox, row
 
 ROWS: Final = RowType(
     "dead_letters",
-    (
-        "id",
-        "topic",
-        "partition",
-        "record_offset",
-        "timestamp",
-        "key",
-        "value",
-        "header_names",
-        "header_values",
-        "source",
-        "command_id",
-        "type",
-        "reason",
-        "detail",
-    ),
+    ("id", *stored_records.NAMES, "source", "command_id", "type", "reason", "detail"),
 )
-
 
 KEPT_BYTES: Final = 64 * 1024 * 1024
 """Of a record, what is kept at most. The driver cannot send a gigabyte at once, and says so by cutting the connection,

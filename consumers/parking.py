@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from consumers import stored_records
 from consumers.dead_letters import storable
 from consumers.decode import Incoming
 from consumers.halting import HaltError
@@ -20,24 +21,7 @@ from db.driver import fetch_records
 from db.rows import RowType
 from domain.values import Id
 
-ROWS: Final = RowType(
-    "parked",
-    (
-        "stream",
-        "number",
-        "topic",
-        "partition",
-        "record_offset",
-        "timestamp",
-        "key",
-        "value",
-        "header_names",
-        "header_values",
-        "source",
-        "command_id",
-        "type",
-    ),
-)
+ROWS: Final = RowType("parked", ("stream", "number", *stored_records.NAMES, "source", "command_id", "type"))
 
 LOOK: Final = text("SELECT CAST(p.stream AS text) FROM parked_streams p WHERE p.stream = ANY(CAST(:streams AS uuid[]))")
 

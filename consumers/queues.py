@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from consumers import parking
 from consumers.records import Place
-from consumers.stored_records import COLUMNS, StoredRecord, read_row
+from consumers.stored_records import NAMES, StoredRecord, read_row
 from db.driver import fetch_records
 from domain.values import Id
 
@@ -27,7 +27,7 @@ _LOOK: Final = text(
 # The first one of each stream always, and then as many as there is room for.
 _FIRST: Final = text(
     f"""
-    SELECT CAST(x.stream AS text) AS stream, p.number, {", ".join(f"p.{name}" for name in COLUMNS.split(", "))}
+    SELECT CAST(x.stream AS text) AS stream, p.number, {", ".join(f"p.{name}" for name in NAMES)}
     FROM unnest(CAST(:streams AS uuid[])) AS x(stream)
     CROSS JOIN LATERAL (
         SELECT q.*, sum(length(q.value)) OVER earlier AS so_far

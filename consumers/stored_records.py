@@ -12,8 +12,11 @@ from consumers.records import EPOCH, LOG_APPEND_TIME, Place
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
-COLUMNS: Final = "topic, partition, record_offset, timestamp, key, value, header_names, header_values"
-"""What `read_row` needs, in whatever table."""
+NAMES: Final = ("topic", "partition", "record_offset", "timestamp", "key", "value", "header_names", "header_values")
+"""The columns of a record, in whatever table."""
+
+COLUMNS: Final = ", ".join(NAMES)
+"""What `read_row` needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
