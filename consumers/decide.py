@@ -81,9 +81,7 @@ class Decisions:
             # Neither applied, it would be twice, nor answered: an outcome could gainsay the one it had.
             self.results.add_letter(incoming, RefusedError(Reason.TOO_OLD, FORGOTTEN))
         elif incoming.refusal is not None:
-            self.results.add_letter(incoming, incoming.refusal)
-            if envelope is not None:
-                self._conclude_refused(incoming, envelope, incoming.refusal)
+            self._refuse(incoming, envelope, incoming.refusal)
         elif envelope is None or incoming.command is None:
             raise ValueError("a record is a command, or says why not")
         elif self.parking and (letter_id := self.parking.find_letter(streams_of(incoming.command))) is not None:
@@ -151,6 +149,12 @@ class Decisions:
 
     # Commands that are not decided now
 
+    def _refuse(self, incoming: Incoming, envelope: Envelope | None, refusal: RefusedError) -> None:
+        self.results.add_letter(incoming, refusal)
+        if envelope is not None:
+            reason, detail, errors = refusal.reason, refusal.detail, refusal.errors
+            self._conclude_waiting(incoming, envelope, Outcome.DEAD_LETTERED, reason, detail, errors)
+
     def _park(self, incoming: Incoming, envelope: Envelope, command: Command, letter_id: Id) -> None:
         self.parking.park(incoming, streams_of(command), letter_id)
         self.results.counts["parked"] += 1
@@ -166,21 +170,26 @@ class Decisions:
         self._conclude_waiting(incoming, envelope, Outcome.DEAD_LETTERED, Reason.UNEXPECTED, detail)
 
     def _conclude_waiting(
-        self, incoming: Incoming, envelope: Envelope, outcome: Outcome, code: Reason | None, detail: str
+        self,
+        incoming: Incoming,
+        envelope: Envelope,
+        outcome: Outcome,
+        code: Reason | None,
+        detail: str,
+        errors: Mapping[str, str] | None = None,
     ) -> None:
-        self._conclude_otherwise(
-            incoming,
-            envelope,
-            CommandOutcome(
-                source=envelope.source,
-                id=envelope.id,
-                type=envelope.type,
-                outcome=outcome,
-                code=code,
-                detail=detail,
-                final=False,
-            ),
+        """Conclude a command that a redrive may still apply."""
+        told = CommandOutcome(
+            source=envelope.source,
+            id=envelope.id,
+            type=envelope.type,
+            outcome=outcome,
+            code=code,
+            detail=detail,
+            errors=errors or {},
+            final=False,
         )
+        self._conclude_otherwise(incoming, envelope, told)
 
     # What became of a record
 
@@ -204,36 +213,17 @@ class Decisions:
     def _conclude_rejected(self, incoming: Incoming, envelope: Envelope, command: Command, rejection: Rejected) -> None:
         expired = rejection.code is Code.EXPIRED
         self.results.counts["expired" if expired else f"rejected: {rejection.code}"] += 1
-        self._conclude_otherwise(
-            incoming,
-            envelope,
-            CommandOutcome(
-                source=envelope.source,
-                id=envelope.id,
-                type=envelope.type,
-                outcome=Outcome.EXPIRED if expired else Outcome.REJECTED,
-                code=rejection.code,
-                detail=rejection.detail,
-                retryable=rejection.code in RETRYABLE,
-                version=self._version(command),
-            ),
+        told = CommandOutcome(
+            source=envelope.source,
+            id=envelope.id,
+            type=envelope.type,
+            outcome=Outcome.EXPIRED if expired else Outcome.REJECTED,
+            code=rejection.code,
+            detail=rejection.detail,
+            retryable=rejection.code in RETRYABLE,
+            version=self._version(command),
         )
-
-    def _conclude_refused(self, incoming: Incoming, envelope: Envelope, refusal: RefusedError) -> None:
-        self._conclude_otherwise(
-            incoming,
-            envelope,
-            CommandOutcome(
-                source=envelope.source,
-                id=envelope.id,
-                type=envelope.type,
-                outcome=Outcome.DEAD_LETTERED,
-                code=refusal.reason,
-                detail=refusal.detail,
-                errors=refusal.errors,
-                final=False,
-            ),
-        )
+        self._conclude_otherwise(incoming, envelope, told)
 
     def _conclude_otherwise(self, incoming: Incoming, envelope: Envelope, outcome: CommandOutcome) -> None:
         ids = CommandIds(envelope.source, envelope.id)

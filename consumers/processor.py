@@ -16,9 +16,10 @@ from consumers.breaker import Breaker
 from consumers.culprits import Culprit
 from consumers.decide import Decisions, declare_reads
 from consumers.decode import Decoder, Incoming
+from consumers.outgoing import Topics
 from consumers.parking import Parking, ParkingLimits
 from consumers.records import Batch
-from consumers.results import Results, Topics
+from consumers.results import Results
 from db.database import Database
 from db.distribution import ROWS, SECONDS, Distribution
 from db.load import load_state, lock_roots

@@ -13,11 +13,12 @@ from consumers.decode import Decoder, Incoming
 from consumers.inbox import Identity, Provisional, RivalError
 from consumers.letter_locks import Act, LockedLetter, SettledError
 from consumers.letter_search import LetterState
+from consumers.outgoing import Topics
 from consumers.parking import Parking, ParkingLimits
 from consumers.queues import Plan, Queues
 from consumers.records import Record
 from consumers.redrive_orders import Attempt, Order, Progress
-from consumers.results import Results, Topics
+from consumers.results import Results
 from db import audit
 from db.load import load_state, lock_roots
 from db.write import write_state

@@ -1,55 +1,28 @@
-"""What the transaction of a batch stores and sends, collected while it is decided.
-
-Rows are tuples in the order of their columns, written out here because each command needs three of them.
-"""
+"""What the transaction of a batch stores and sends, collected while it is decided."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pydantic_core import to_json
-
 from consumers import dead_letters
 from consumers.culprits import Culprit
 from consumers.dead_letters import Refused
 from consumers.decode import Incoming
 from consumers.inbox import Identity, Known
+from consumers.outgoing import Topics, event_row, outcome_row
 from consumers.records import Record
 from domain.events import Event
 from domain.values import is_id
 from messages.envelope import Envelope
 from messages.ids import CommandIds
-from messages.keys import slot_of
 from messages.outcome import PROVISIONAL, Outcome
 from messages.refusals import Reason, RefusedError
-from messages.registry import EVENTS, OUTCOME
 from outbox.append import Outbox, Row, sent_to
-
-JSON: Final = "application/json"
 
 LAST_MICROSECONDS: Final = 253_402_300_799_000_000
 """The last second of the year 9999, behind which Python has no times; the microseconds of that second could be rounded
 up into the next year on the way to the database."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Topics:
-    """Where messages go, and as whom.
-
-    Args:
-        events, outcomes, dead_letters: names of topics.
-        replies: the topics to which outcomes may go besides, where a command names one.
-        source: CloudEvents `source` of our events and outcomes.
-        dead_letter_bytes: how much of a dead letter's headers and value is published.
-    """
-
-    events: str
-    outcomes: str
-    dead_letters: str
-    replies: frozenset[str] = frozenset()
-    source: str = "/agent-squad"
-    dead_letter_bytes: int = 900_000
 
 
 @dataclass(slots=True)
@@ -90,7 +63,8 @@ class Results:
         """Give what a command was answered with, before this batch or in it."""
         answer = self._answers.get(identity)
         if answer is None and (known := self.known.get(identity)) is not None:
-            row = self._outcome_row(
+            row = outcome_row(
+                self.topics,
                 known.key,
                 known.correlation_id,
                 identity.command_id,
@@ -114,30 +88,8 @@ class Results:
 
     def append_event(self, incoming: Incoming, envelope: Envelope, event_id: str, event: Event, sequence: int) -> None:
         """Publish an event, `sequence` being its number in its stream."""
-        message_type, key = EVENTS[type(event)], event.stream_id.encode()
         self.counts["event"] += 1
-        self.outbox.append(
-            (
-                None,
-                incoming.now.microseconds,
-                sequence,
-                slot_of(key),
-                event_id,
-                self.topics.events,
-                key,
-                message_type.name,
-                self.topics.source,
-                envelope.correlation_id,
-                envelope.id,
-                envelope.traceparent,
-                message_type.dataschema,
-                JSON,
-                None if envelope.tracestate is None else to_json({"tracestate": envelope.tracestate}).decode(),
-                None,
-                None,
-                message_type.encode(event),
-            )
-        )
+        self.outbox.append(event_row(self.topics, incoming.now, envelope, event_id, event, sequence))
 
     def conclude(
         self,
@@ -159,32 +111,13 @@ class Results:
             event_ids: of its events.
             final: whether it is settled for ever; absent: as its kind of outcome is.
         """
-        record, now = incoming.record, incoming.now.microseconds
+        key, now = _key_text(incoming.record.key), incoming.now.microseconds
         revision = self.revision_of(incoming.identity)
-        key = _key_text(record.key)
-        self.inbox.append(
-            (
-                envelope.source,
-                envelope.id,
-                envelope.type,
-                key,
-                envelope.correlation_id,
-                incoming.fingerprint,
-                outcome,
-                revision,
-                outcome not in PROVISIONAL if final is None else final,
-                body,
-                "{" + ",".join(event_ids) + "}",
-                record.topic,
-                record.partition,
-                record.offset,
-                min(envelope.time_microseconds, LAST_MICROSECONDS),
-                now,
-                None,
-                envelope.reply_to,
-            )
+        is_final = outcome not in PROVISIONAL if final is None else final
+        self.inbox.append(_inbox_row(incoming, envelope, key, outcome, revision, is_final, body, event_ids))
+        row = outcome_row(
+            self.topics, key, envelope.correlation_id, envelope.id, ids.outcome(revision), body, now, None
         )
-        row = self._outcome_row(key, envelope.correlation_id, envelope.id, ids.outcome(revision), body, now, None)
         answer = Answer(incoming.fingerprint, row, envelope.reply_to)
         if incoming.identity is not None:
             self._answers[incoming.identity] = answer
@@ -221,37 +154,38 @@ class Results:
             self.counts["reply"] += 1
             self.outbox.append(sent_to(answer.reply_to, answer.row))
 
-    def _outcome_row(
-        self,
-        key: str,
-        correlation_id: str,
-        command_id: str,
-        outcome_id: str,
-        body: bytes,
-        decided_microseconds: int,
-        recorded_microseconds: int | None,
-    ) -> Row:
-        encoded = key.encode() or None
-        return (
-            recorded_microseconds,
-            decided_microseconds,
-            None,
-            slot_of(encoded),
-            outcome_id,
-            self.topics.outcomes,
-            encoded,
-            OUTCOME.name,
-            self.topics.source,
-            correlation_id,
-            command_id,
-            None,
-            OUTCOME.dataschema,
-            JSON,
-            None,
-            None,
-            None,
-            body,
-        )
+
+def _inbox_row(
+    incoming: Incoming,
+    envelope: Envelope,
+    key: str,
+    outcome: Outcome,
+    revision: int,
+    is_final: bool,  # noqa: FBT001 - by place, like all the others: one is made for each command
+    body: bytes,
+    event_ids: Sequence[str],
+) -> tuple[Any, ...]:
+    record = incoming.record
+    return (
+        envelope.source,
+        envelope.id,
+        envelope.type,
+        key,
+        envelope.correlation_id,
+        incoming.fingerprint,
+        outcome,
+        revision,
+        is_final,
+        body,
+        "{" + ",".join(event_ids) + "}",
+        record.topic,
+        record.partition,
+        record.offset,
+        min(envelope.time_microseconds, LAST_MICROSECONDS),
+        incoming.now.microseconds,
+        None,
+        envelope.reply_to,
+    )
 
 
 def _key_text(key: bytes | None) -> str:

@@ -14,10 +14,10 @@ from checker.retelling import RETELL
 from checker.tables import read_tables
 from consumers import checkpoints
 from consumers.decode import Decoder
+from consumers.outgoing import Topics
 from consumers.permissions import Permissions
 from consumers.processor import Processor
 from consumers.records import Batch, Partition
-from consumers.results import Topics
 from db.database import Database
 from messages.codec import Limits
 from tests.making import TOPIC, FakeRecord, batch

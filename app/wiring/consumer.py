@@ -15,13 +15,13 @@ from consumers.culprits import Policy
 from consumers.decode import Decoder
 from consumers.inbox_floor import Rule
 from consumers.membership import Membership
+from consumers.outgoing import Topics
 from consumers.parking import ParkingLimits
 from consumers.permissions import Permissions
 from consumers.processor import Processor
 from consumers.pruning import Pruner
 from consumers.redrive import Redriver
 from consumers.redrive_step import Step
-from consumers.results import Topics
 from consumers.source import Source
 from db.controls import Pauses
 from db.database import Database

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from consumers import checkpoints
 from consumers.decode import Decoder
 from consumers.failures import Settler
+from consumers.outgoing import Topics
 from consumers.processor import Processor
 from consumers.records import Batch, Partition
-from consumers.results import Topics
 from db.database import Database
 from messages.codec import Limits
 from tests.making import FakeRecord

@@ -14,8 +14,8 @@ from consumers.adoption import Adoption
 from consumers.checkpoints import Checkpoint
 from consumers.consumer import Consumer
 from consumers.membership import Membership
+from consumers.outgoing import Topics
 from consumers.records import Partition
-from consumers.results import Topics
 from consumers.source import Source
 from db.database import Database
 from outbox.kafka_errors import UNKNOWN
