@@ -14,7 +14,8 @@ from app import raw_records, wiring
 from app.commands import InputError
 from app.settings import Settings
 from consumers import letter_search, parked_search, stored_records
-from consumers.letter_search import Filter, Letter, LetterState, NoLetterError
+from consumers.letter_filter import Filter, LetterState
+from consumers.letter_search import Letter, NoLetterError
 from db import audit
 from db.models import InboxCommand
 

@@ -10,8 +10,9 @@ from typing import Any, Final
 from app import wiring
 from app.settings import Settings
 from consumers import letter_search
+from consumers.letter_filter import Filter, LetterState
 from consumers.letter_locks import Act, LetterError, SettledError, TakenError, UnfitError, WaitsError
-from consumers.letter_search import Filter, LetterState, NoLetterError
+from consumers.letter_search import NoLetterError
 from consumers.redrive import Ending, Redriver
 from consumers.redrive_orders import Order
 from db import audit

@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consumers.dead_letters import storable
-from consumers.letter_search import LetterState, NoLetterError
+from consumers.letter_filter import LetterState
+from consumers.letter_search import NoLetterError
 from consumers.stored_records import COLUMNS, StoredRecord, read_row
 from db.database import Database
 from db.errors import sqlstate

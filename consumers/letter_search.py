@@ -1,94 +1,18 @@
-"""Finding dead letters: by what they are, a page at a time, oldest first; counted and in groups."""
+"""Finding dead letters: a page at a time, oldest first; counted and in groups."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from consumers.letter_filter import CHOSEN, Filter, LetterState
 from consumers.records import Place
-
-
-class LetterState(StrEnum):
-    """What became of a dead letter; a closed list."""
-
-    OPEN = "open"
-    """Nobody has done anything about it, or a redrive of it failed."""
-    REDRIVING = "redriving"
-    """Its own record is decided; records that were parked behind it still wait."""
-    REDRIVEN = "redriven"
-    DISCARDED = "discarded"
-
-
-UNSETTLED: Final = (LetterState.OPEN, LetterState.REDRIVING)
-"""The states that wait for an operator."""
 
 
 class NoLetterError(LookupError):
     """There is no such dead letter."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """Which dead letters; what is absent does not count.
-
-    Args:
-        states: in one of these states.
-        ids: one of these; none: any.
-        reason: why it is one.
-        type, source, command_id: of its command, where they could be read.
-        key: of its record.
-        topic, partition: where its record was.
-        since, until: when it became one; from the first on, before the second.
-        words: part of its detail, in any case.
-    """
-
-    states: Sequence[LetterState] = UNSETTLED
-    ids: Sequence[str] = ()
-    reason: str | None = None
-    type: str | None = None
-    source: str | None = None
-    command_id: str | None = None
-    key: bytes | None = None
-    topic: str | None = None
-    partition: int | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    words: str | None = None
-
-    def parameters(self) -> dict[str, object]:
-        """Give the parameters of the statements below."""
-        return {
-            "states": [str(state) for state in self.states],
-            "ids": list(self.ids) or None,
-            "reason": self.reason,
-            "type": self.type,
-            "source": self.source,
-            "command_id": self.command_id,
-            "key": self.key,
-            "topic": self.topic,
-            "partition": self.partition,
-            "since": self.since or datetime.min.replace(tzinfo=UTC),
-            "until": self.until or datetime.max.replace(tzinfo=UTC),
-            "words": self.words,
-        }
-
-    def describe(self) -> dict[str, object]:
-        """Give it as the audit has it: what is chosen by, and nothing else."""
-        chosen = {name: value for name, value in self.parameters().items() if value is not None}
-        chosen["since"], chosen["until"] = self.since, self.until
-        return {
-            name: value if isinstance(value, list | int) else _told(value)
-            for name, value in chosen.items()
-            if value is not None
-        }
-
-
-def _told(value: object) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,19 +69,6 @@ class Group:
     example: str
 
 
-_CHOSEN: Final = """
-      AND (CAST(:ids AS uuid[]) IS NULL OR d.id = ANY(CAST(:ids AS uuid[])))
-      AND (CAST(:reason AS text) IS NULL OR d.reason = CAST(:reason AS text))
-      AND (CAST(:type AS text) IS NULL OR d.type = CAST(:type AS text))
-      AND (CAST(:source AS text) IS NULL OR d.source = CAST(:source AS text))
-      AND (CAST(:command_id AS text) IS NULL OR d.command_id = CAST(:command_id AS text))
-      AND (CAST(:key AS bytea) IS NULL OR d.key = CAST(:key AS bytea))
-      AND (CAST(:topic AS text) IS NULL OR d.topic = CAST(:topic AS text))
-      AND (CAST(:partition AS integer) IS NULL OR d.partition = CAST(:partition AS integer))
-      AND d.first_at >= CAST(:since AS timestamptz) AND d.first_at < CAST(:until AS timestamptz)
-      AND (CAST(:words AS text) IS NULL OR position(lower(CAST(:words AS text)) IN lower(d.detail)) > 0)
-"""
-
 # State by state, so that each is a walk along ix_dead_letters_state that ends at the limit, however many there are.
 FETCH: Final = text(
     f"""
@@ -171,7 +82,7 @@ FETCH: Final = text(
         WHERE d.state = s.state
           AND d.first_at >= CAST(:after_at AS timestamptz)
           AND (d.first_at, d.id) > (CAST(:after_at AS timestamptz), CAST(:after_id AS uuid))
-          {_CHOSEN}
+          {CHOSEN}
         ORDER BY d.first_at, d.id
         LIMIT :limit
     ) AS f(id, topic, partition, record_offset, timestamp, key, value_bytes, source, command_id, type, reason, detail,
@@ -185,7 +96,7 @@ _COUNT: Final = text(
     f"""
     SELECT d.state, count(*)
     FROM dead_letters d
-    WHERE d.state = ANY(CAST(:states AS text[])) {_CHOSEN}
+    WHERE d.state = ANY(CAST(:states AS text[])) {CHOSEN}
     GROUP BY d.state
     """  # noqa: S608 - constants only
 )
@@ -201,7 +112,7 @@ _STANDING: Final = text(
         SELECT count(*) AS records FROM parked_streams s JOIN parked p ON p.stream = s.stream
         WHERE s.dead_letter_id = d.id
     ) AS p ON true
-    WHERE d.state = ANY(CAST(:states AS text[])) {_CHOSEN}
+    WHERE d.state = ANY(CAST(:states AS text[])) {CHOSEN}
     """  # noqa: S608 - constants only
 )
 
@@ -210,7 +121,7 @@ _HALF_DISCARDED: Final = text(
     f"""
     SELECT DISTINCT CAST(d.id AS text) AS id
     FROM parked_streams s JOIN dead_letters d ON d.id = s.dead_letter_id
-    WHERE d.state = 'discarded' {_CHOSEN}
+    WHERE d.state = 'discarded' {CHOSEN}
     ORDER BY id
     """  # noqa: S608 - constants only
 )
@@ -226,7 +137,7 @@ _GROUPS: Final = text(
             '[0-9]+', '<n>', 'g'
         )
     ) AS n(detail)
-    WHERE d.state = ANY(CAST(:states AS text[])) {_CHOSEN}
+    WHERE d.state = ANY(CAST(:states AS text[])) {CHOSEN}
     GROUP BY d.reason, d.type, n.detail
     ORDER BY count(*) DESC, d.reason, d.type, n.detail
     LIMIT :limit

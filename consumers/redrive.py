@@ -17,8 +17,9 @@ from sqlalchemy import text
 from consumers import letter_locks
 from consumers.culprits import DEFAULT_POLICY, Culprit, Policy
 from consumers.inbox import RivalError
+from consumers.letter_filter import LetterState
 from consumers.letter_locks import LetterError, SettledError
-from consumers.letter_search import LetterState, NoLetterError
+from consumers.letter_search import NoLetterError
 from consumers.redrive_orders import Attempt, Order, Progress, RefusedAgainError
 from consumers.redrive_step import Step
 from db import audit

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from consumers.culprits import Culprit
 from consumers.decode import Incoming
+from consumers.letter_filter import LetterState
 from consumers.letter_locks import Act
-from consumers.letter_search import LetterState
 from domain.values import Id
 from messages.refusals import Reason
 

@@ -11,11 +11,11 @@ from consumers.culprits import Culprit
 from consumers.decide import Decisions, declare_reads
 from consumers.decode import Decoder, Incoming
 from consumers.inbox import Identity, Provisional, RivalError
+from consumers.letter_filter import LetterState
 from consumers.letter_locks import Act, LockedLetter, SettledError
-from consumers.letter_search import LetterState
 from consumers.outgoing import Topics
 from consumers.parking import Parking, ParkingLimits
-from consumers.queues import Plan, Queues
+from consumers.queue_order import Plan, Queues
 from consumers.records import Record
 from consumers.redrive_orders import Attempt, Order, Progress
 from consumers.results import Results

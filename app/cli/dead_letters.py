@@ -8,7 +8,7 @@ from app.cli.letter_options import Limit, choosing, parse_id
 from app.cli.output import Json, print_fields, print_json, print_rows
 
 if TYPE_CHECKING:
-    from consumers.letter_search import Filter
+    from consumers.letter_filter import Filter
 
 app = typer.Typer()
 dead_letters = typer.Typer(help="Records that nobody could apply.", no_args_is_help=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from consumers.letter_search import Filter, LetterState
+    from consumers.letter_filter import Filter, LetterState
 
 States = Annotated[
     list[str] | None,
@@ -85,7 +85,7 @@ def build_filter(
         typer.BadParameter: one of them is malformed.
     """
     from app.cli.times import parse_time
-    from consumers.letter_search import UNSETTLED, Filter
+    from consumers.letter_filter import UNSETTLED, Filter
 
     return Filter(
         states=[_parse_state(each) for each in state] if state else UNSETTLED,
@@ -103,7 +103,7 @@ def build_filter(
 
 
 def _parse_state(given: str) -> "LetterState":
-    from consumers.letter_search import LetterState
+    from consumers.letter_filter import LetterState
 
     if given not in set(LetterState):
         raise typer.BadParameter(f"--state: {given} is none; there are: {', '.join(LetterState)}")

@@ -11,7 +11,7 @@ from app.cli.letter_options import choosing, parse_id
 from app.cli.output import Json, Reason, print_fields, print_json
 
 if TYPE_CHECKING:
-    from consumers.letter_search import Filter
+    from consumers.letter_filter import Filter
     from consumers.redrive import Ending
     from consumers.redrive_orders import Order
 
@@ -83,8 +83,8 @@ def _settle(
 ) -> None:
     from app import redriving
     from app.settings import Settings
+    from consumers.letter_filter import Filter
     from consumers.letter_locks import Act
-    from consumers.letter_search import Filter
 
     chooses = chosen != Filter()
     if (letter_id is not None) + chooses + everything != 1:

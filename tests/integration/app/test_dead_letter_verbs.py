@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from app.cli.main import app
 from consumers import letter_search
-from consumers.letter_search import Filter, NoLetterError
+from consumers.letter_filter import Filter
+from consumers.letter_search import NoLetterError
 from db.database import Database
 from tests.applying import Bench
 from tests.making import TOPIC, FakeRecord, new_id, record, register_user

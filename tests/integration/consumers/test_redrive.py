@@ -12,8 +12,8 @@ from checker.judge import Result
 from consumers import inbox, queues
 from consumers.culprits import Policy
 from consumers.inbox import RivalError
+from consumers.letter_filter import LetterState
 from consumers.letter_locks import Act, SettledError, TakenError, UnfitError, WaitsError, claimed
-from consumers.letter_search import LetterState
 from consumers.permissions import Permissions
 from consumers.redrive import Ending, Redriver
 from consumers.redrive_orders import Attempt, Order

@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumers.queues import Queues, Waiting
+from consumers.queue_order import Queues, Waiting
 from consumers.stored_records import StoredRecord
 
 LETTER = "letter"
