@@ -10,7 +10,7 @@ from consumers import dead_letters, inbox, letter_locks, own_record, queues
 from consumers.culprits import Culprit
 from consumers.decide import Decisions, declare_reads
 from consumers.decode import Decoder, Incoming
-from consumers.inbox import Identity, Provisional, RivalError
+from consumers.inbox import Identity, Known, Provisional, RivalError
 from consumers.letter_filter import LetterState
 from consumers.letter_locks import Act, LockedLetter, SettledError
 from consumers.outgoing import Topics
@@ -43,6 +43,18 @@ class _Loaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Answered:
+    known: dict[Identity, Known]
+    provisional: dict[Identity, Provisional]
+    """Of the records here; of the others', what is known is as final as any."""
+    floor_microseconds: int
+
+    @property
+    def revisions(self) -> dict[Identity, int]:
+        return {identity: row.revision + 1 for identity, row in self.provisional.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """Carries out one transaction of a redrive or discard.
 
@@ -72,34 +84,25 @@ class Step:
             Exception: what the database or a handler said.
         """
         loaded = await self._load(session, letter_id, order, attempt)
-        letter, streams = loaded.letter, set(loaded.queues.by_stream)
-        identities = {each.identity for each in loaded.everything if each.identity is not None}
-        found = await inbox.find(session, identities)
-        provisional = _own_rows(loaded.everything, await inbox.find_provisional(session, identities))
-        known = {identity: each for identity, each in found.known.items() if identity not in provisional}
+        letter, answered = loaded.letter, await _find_answered(session, loaded)
         seen = await queues.look(session, {stream for each in loaded.queues.records for stream in each.streams})
         plan = loaded.queues.plan(seen, letter.id, most=attempt.most - attempt.own)
         # Nothing else is loaded, so that what fails alone is the culprit.
         planned = [loaded.incoming[id(waiting)] for waiting in plan.order]
         attempt.note(planned)
         deciding = [loaded.own, *planned] if loaded.own is not None and order.act is Act.REDRIVE else planned
-        reads = declare_reads(deciding, known)
-        _add_streams(reads, streams)
+        reads = declare_reads(deciding, answered.known)
+        _add_streams(reads, loaded.queues.by_stream)
         state = await (load_state if attempt.culprit is None else lock_roots)(session, reads)
-        parked = await queues.lock(session, {*reads.streams_to_change(), *seen})
-        if {stream for stream, behind in parked.items() if behind == letter.id} != streams:
-            raise RivalError("another stream was parked behind the dead letter meanwhile")
-        if any(parked.get(stream) != behind for stream, behind in seen.items()):
-            raise RivalError("a stream was handed on meanwhile")
-        results = Results(self.topics, known, {each: row.revision + 1 for each, row in provisional.items()})
-        own_is_known = loaded.own is None or loaded.own.identity in provisional
-        floor = NOTHING_FORGOTTEN if own_is_known else found.floor_microseconds
+        parked = await _lock_streams(session, loaded, reads, seen)
+        results = Results(self.topics, answered.known, answered.revisions)
+        floor = answered.floor_microseconds
         decisions = Decisions(results, state, letter.now, floor, Parking(ParkingLimits()), attempt.culprit)
         if loaded.own is not None:
-            await own_record.settle(session, order.act, loaded.own, letter, decisions, parked, provisional)
-        for waiting in plan.order:
-            await own_record.decide(session, decisions, loaded.incoming[id(waiting)])
-        await _write(session, decisions, provisional)
+            await own_record.settle(session, order.act, loaded.own, letter, decisions, parked, answered.provisional)
+        for incoming in planned:
+            await own_record.decide(session, decisions, incoming)
+        await _write(session, decisions, answered.provisional)
         handed_on = _hand_on(loaded, plan, decisions, attempt.culprit)
         return await _advance(session, loaded, plan, handed_on, order, attempt, results)
 
@@ -125,11 +128,34 @@ class Step:
         return _Loaded(letter=letter, own=own, queues=begun, incoming=by_object)
 
 
+async def _find_answered(session: AsyncSession, loaded: _Loaded) -> _Answered:
+    identities = {each.identity for each in loaded.everything if each.identity is not None}
+    found = await inbox.find(session, identities)
+    provisional = _own_rows(loaded.everything, await inbox.find_provisional(session, identities))
+    own_is_known = loaded.own is None or loaded.own.identity in provisional
+    return _Answered(
+        known={identity: each for identity, each in found.known.items() if identity not in provisional},
+        provisional=provisional,
+        floor_microseconds=NOTHING_FORGOTTEN if own_is_known else found.floor_microseconds,
+    )
+
+
 def _add_streams(reads: Reads, streams: Iterable[Id]) -> None:
     """Lock the root of each stream, too, of whatever kind it is: nothing is parked in it meanwhile."""
     for stream in streams:
         reads.user_to_change(stream)
         reads.squad_to_change(stream)
+
+
+async def _lock_streams(session: AsyncSession, loaded: _Loaded, reads: Reads, seen: dict[Id, Id]) -> dict[Id, Id]:
+    """Lock the parked streams, after their roots; give the letter that each waits behind, which is what was seen."""
+    parked = await queues.lock(session, {*reads.streams_to_change(), *seen})
+    of_letter = {stream for stream, behind in parked.items() if behind == loaded.letter.id}
+    if of_letter != set(loaded.queues.by_stream):
+        raise RivalError("another stream was parked behind the dead letter meanwhile")
+    if any(parked.get(stream) != behind for stream, behind in seen.items()):
+        raise RivalError("a stream was handed on meanwhile")
+    return parked
 
 
 def _own_rows(incoming: Iterable[Incoming], found: dict[Identity, Provisional]) -> dict[Identity, Provisional]:
