@@ -18,35 +18,17 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime
 from time import monotonic
-from typing import Protocol
 
-from consumers.checkpoints import FencedError
 from consumers.culprits import DEFAULT_POLICY, Culprit, Policy, envelope_of, name_of
 from consumers.halting import HaltError
-from consumers.inbox import RivalError
+from consumers.patience import Applies, Patience, Reads
 from consumers.records import Batch, Partition, partition_of
-from consumers.suspicion import Suspicion
-from consumers.tally import Tally, Trouble
+from consumers.tally import Tally
 from db.describing import describe, origin, trace
-from db.errors import Failure, classify
-from db.telling import HalfDeployedError
+from db.errors import Failure
 from db.waiting import jittered_seconds, wait_for
 
 logger = logging.getLogger("squad.consumer")
-
-
-class Applies(Protocol):
-    """What applies a batch in one transaction."""
-
-    async def apply(self, batch: Batch, culprit: Culprit | None = None) -> Counter[str]: ...
-
-
-class Reads(Protocol):
-    """What batches come from."""
-
-    def is_current(self, batch: Batch) -> bool: ...
-    def read_again(self, batch: Batch) -> None: ...
-    def stop_partition(self, partition: Partition, why: str, next_offset: int) -> None: ...
 
 
 class Settler:
@@ -81,18 +63,24 @@ class Settler:
         halving_attempts: int = 3,
         policies: Mapping[str, Policy] | None = None,
     ) -> None:
-        self._processor = processor
         self._source = source
-        self._on_applied = on_applied
         self._stopping = stopping or asyncio.Event()
-        self._deploy_seconds = deploy_seconds
         self._backoff_seconds = backoff_seconds
         self._backoff_most_seconds = backoff_most_seconds
         self._attempts = attempts
-        self._probe = probe
-        self._halving_attempts = halving_attempts
         self._policies = policies or {}
         self.tally = Tally()
+        self._patience = Patience(
+            processor=processor,
+            source=source,
+            tally=self.tally,
+            on_applied=on_applied,
+            stopping=self._stopping,
+            deploy_seconds=deploy_seconds,
+            waits=self._waits,
+            probe=probe,
+            halving_attempts=halving_attempts,
+        )
 
     async def settle(self, batch: Batch) -> frozenset[Partition]:
         """Apply a batch, however long it takes.
@@ -103,7 +91,7 @@ class Settler:
         Raises:
             HalfDeployedError: the schema did not come to fit in time.
         """
-        error = await self._apply_patiently(batch)
+        error = await self._patience.apply(batch)
         if error is None:
             return frozenset()
         if len(batch.records) == 1:
@@ -129,7 +117,7 @@ class Settler:
                 break
             attempts += 1
             self.tally.retries[Failure.UNEXPECTED] += 1
-            error = await self._apply_patiently(batch)
+            error = await self._patience.apply(batch)
         return frozenset()
 
     async def _give_up(self, batch: Batch, error: Exception, attempts: int, since: float) -> frozenset[Partition]:
@@ -149,7 +137,7 @@ class Settler:
             failing_seconds=monotonic() - since,
             parks=policy is Policy.PARK,
         )
-        refused = await self._apply_patiently(batch, culprit)
+        refused = await self._patience.apply(batch, culprit)
         if refused is None:
             return frozenset()
         if not isinstance(refused, HaltError):
@@ -159,75 +147,6 @@ class Settler:
 
     def _waits(self) -> Iterator[float]:
         return jittered_seconds(first_seconds=self._backoff_seconds, most_seconds=self._backoff_most_seconds)
-
-    async def _apply_patiently(self, batch: Batch, culprit: Culprit | None = None) -> Exception | None:
-        """Apply until it is done, the batch is no longer ours, or an error says that the records are at fault."""
-        with Trouble(self.tally) as trouble:
-            return await self._apply_until_done(batch, culprit, trouble)
-
-    async def _apply_until_done(self, batch: Batch, culprit: Culprit | None, trouble: Trouble) -> Exception | None:
-        waits = self._waits()
-        clashes, since, suspicion = 0, monotonic(), Suspicion(attempts=self._halving_attempts)
-        while self._source.is_current(batch):
-            try:
-                counts = await self._processor.apply(batch, culprit)
-            except FencedError as fenced:
-                logger.warning("batch dropped: %s", fenced)
-                self.tally.fenced += 1
-                self._source.read_again(batch)
-                return None
-            except RivalError as rival:
-                logger.info("deciding again: %s", rival)
-                self.tally.rivals += 1
-                continue
-            except Exception as error:
-                failure = classify(error)
-                if failure is Failure.CLASH:
-                    clashes += 1
-                    if clashes == 1:
-                        self.tally.retries[failure] += 1
-                        continue
-                if failure in {Failure.CLASH, Failure.UNEXPECTED}:
-                    return error
-                if failure is Failure.HALF_DEPLOYED and monotonic() - since > self._deploy_seconds:
-                    raise HalfDeployedError(error) from error
-                said = describe(error)
-                if trouble.meet(failure, said):
-                    logger.warning("%s failure, the same records again: %s", failure, said)
-                # What makes a dead letter touches too little to be at fault.
-                suspected = suspicion.meet(error) and culprit is None
-                if await self._is_to_end(batch, waits, suspicion if suspected else None):
-                    return None
-                if suspicion.blames:
-                    logger.warning("the database answers, but fails with these records: %s", said)
-                    return error
-            else:
-                if trouble:
-                    logger.warning("going on after %.1f s", monotonic() - since)
-                self._on_applied(counts)
-                return None
-        return None
-
-    async def _is_to_end(self, batch: Batch, waits: Iterator[float], suspicion: Suspicion | None) -> bool:
-        """Wait, and if the records are suspected, for the database to answer: while it is away, none can be blamed.
-
-        Returns:
-            Whether the process is to end instead, or the batch is somebody else's now.
-        """
-        while True:
-            if await wait_for(self._stopping, next(waits)):
-                logger.warning("batch left to whoever reads it next: the process is to end")
-                return True
-            if suspicion is None:
-                return False
-            if not self._source.is_current(batch):
-                return True
-            try:
-                suspicion.hear(None if self._probe is None else await self._probe())
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is none of the records'
-                logger.debug("the database is away: %s", describe(error))
-            else:
-                return False
 
     def _stop(self, batch: Batch, why: str) -> frozenset[Partition]:
         [record] = batch.records
