@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka import ConsumerRebalanceListener, TopicPartition
@@ -127,6 +127,17 @@ class Member:
                 logger.info("%s has %d partitions now; joining again", self._topic, count)
                 coordinator.request_rejoin()
             self._partitions = count
+
+    @property
+    def lags(self) -> Mapping[Partition, int]:
+        """How many offsets of each partition that is read are in no batch yet, as far as the broker has told."""
+        found = {}
+        for partition, position in self._assignment.positions.items():
+            handle = TopicPartition(*partition)
+            end = self.consumer.highwater(handle) if handle in self.consumer.assignment() else None
+            if end is not None:
+                found[partition] = max(0, end - position)
+        return found
 
     async def close(self, *, seconds: float) -> None:
         """Leave the group and close the client, within a time; nothing that it still says is heard."""

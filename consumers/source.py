@@ -7,12 +7,10 @@ partitions are adopted again, because the client may have dropped records it had
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterator, Mapping
-from time import monotonic
-from typing import Any, Final
+from collections.abc import Collection, Mapping
+from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka import AIOKafkaConsumer
 
 from consumers import unpacking
 from consumers.adoption import Adoption, FirstStart
@@ -24,20 +22,12 @@ from consumers.member import Member
 from consumers.membership import Membership
 from consumers.polling import Polling
 from consumers.records import Batch, Partition
-from consumers.watchdog import Stall
+from consumers.succession import Succession
 from db.controls import Pauses
 from db.database import Database
-from db.stacks import describe_stacks
-from db.telling import Spell
-from db.waiting import jittered_seconds, wait_for
+from db.waiting import wait_for
 
 logger = logging.getLogger("squad.source")
-
-_LASTING: Final = 4
-"""A client that lived for so many times the limit was not replaced in vain."""
-
-_DOUBLINGS: Final = 3
-"""How often the limit is doubled at most, while replacing does not help."""
 
 
 class Source:
@@ -94,19 +84,18 @@ class Source:
         self._poll_seconds = poll_seconds
         self._commit_seconds = commit_seconds
         self._stop_seconds = stop_seconds
-        self._stall_seconds = stall_seconds
         self._deploy_seconds = deploy_seconds
         self._assignment = Assignment(lanes=lanes, max_records=max_records, max_bytes=max_bytes)
         self._idle = [asyncio.Event() for _ in range(lanes)]
         for idle in self._idle:
             idle.set()
-        self._in_a_row = 0
-        self._waits: Iterator[float] | None = None
-        self._brokers_away = Spell(logger, "no broker answers another client either")
-        self._next: Member | None = None
-        self._member = self._build_member()
-        self.rebuilds = 0
-        """How often the client was replaced because it stood still."""
+        self._succession = Succession(
+            build=self._build_member,
+            assignment=self._assignment,
+            request_seconds=membership.request_seconds,
+            stop_seconds=stop_seconds,
+            stall_seconds=stall_seconds,
+        )
 
     # Life
 
@@ -116,55 +105,15 @@ class Source:
         Raises:
             aiokafka.errors.KafkaError: the broker cannot be reached.
         """
-        await self._member.connect()
-        self._member.join()
+        await self._succession.start()
 
     async def run(self) -> None:
         """Adopt partitions, read ahead and commit the group's offsets, until cancelled; a wedged client is replaced."""
-        while True:
-            began = monotonic()
-            another = await self._member.run(self._find_another, self._note_getting_on)
-            # Where replacing does not help, it is done less and less often.
-            self._in_a_row = self._in_a_row + 1 if monotonic() - began < _LASTING * self._stall_seconds else 1
-            await self._replace_by(another)
+        await self._succession.run()
 
     async def stop(self) -> None:
         """Commit the group's offsets once more and leave it, within a deadline."""
-        await self._member.offsets.commit_once()
-        await self._member.close(seconds=self._stop_seconds)
-        if self._next is not None:
-            await self._next.close(seconds=self._stop_seconds)
-
-    async def _find_another(self, stall: Stall) -> Member | None:
-        """Connect another client; while that fails it is the brokers that are away, and the one that is there stays."""
-        if self._waits is None:
-            logger.error("the Kafka client stands still: %s; the tasks are\n%s", stall, describe_stacks())
-            self._waits = jittered_seconds(first_seconds=1, most_seconds=10)
-        self._next = self._build_member()
-        try:
-            async with asyncio.timeout(self._membership.request_seconds):
-                await self._next.connect()
-        except (KafkaError, OSError) as error:
-            self._brokers_away.meet(error)
-            self._next = None
-            await asyncio.sleep(next(self._waits))
-        else:
-            self._brokers_away.end()
-        return self._next
-
-    def _note_getting_on(self) -> None:
-        """The client gets on by itself; the next time that it stands still is another one, and told as such."""
-        self._waits = None
-        self._brokers_away.end()
-
-    async def _replace_by(self, another: Member) -> None:
-        """Give the client up, and begin with the other one at the checkpoints."""
-        old, self._member, self._next, self._waits = self._member, another, None, None
-        self._assignment.revoke()
-        await old.close(seconds=self._stop_seconds)
-        self._member.join()
-        self.rebuilds += 1
-        logger.warning("the Kafka client is replaced by a new one, which reads from the checkpoints")
+        await self._succession.stop()
 
     async def _finish(self) -> None:
         """Wait for the batches under way, whose partitions are taken away, within a budget; no longer than that.
@@ -181,7 +130,7 @@ class Source:
                 self._membership.budget_seconds,
             )
 
-    def _build_member(self) -> Member:
+    def _build_member(self, stall_seconds: float) -> Member:
         consumer = AIOKafkaConsumer(**self._client, **self._membership.arguments(self._group))
         adoption = Adoption(
             consumer=consumer,
@@ -216,7 +165,7 @@ class Source:
             polling=polling,
             offsets=offsets,
             finish=self._finish,
-            stall_seconds=self._stall_seconds * 2 ** min(self._in_a_row, _DOUBLINGS),
+            stall_seconds=stall_seconds,
         )
 
     # What the lanes call
@@ -285,23 +234,22 @@ class Source:
     @property
     def lags(self) -> Mapping[Partition, int]:
         """How many offsets of each partition that is read are in no batch yet, as far as the broker has told."""
-        found, consumer = {}, self._member.consumer
-        for partition, position in self._assignment.positions.items():
-            handle = TopicPartition(*partition)
-            end = consumer.highwater(handle) if handle in consumer.assignment() else None
-            if end is not None:
-                found[partition] = max(0, end - position)
-        return found
+        return self._succession.member.lags
 
     @property
     def drained(self) -> Mapping[Partition, Drained]:
         """What was seen last of each partition that had nothing more to read."""
-        return self._member.polling.drained
+        return self._succession.member.polling.drained
+
+    @property
+    def rebuilds(self) -> int:
+        """How often the client was replaced because it stood still."""
+        return self._succession.rebuilds
 
     @property
     def trouble(self) -> str | None:
         """What of the client does not get on, before it is replaced; `None`: all is well."""
-        return self._member.trouble
+        return self._succession.member.trouble
 
     @property
     def generation(self) -> int:

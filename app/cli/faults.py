@@ -17,7 +17,6 @@ from consumers.inbox import NoFloorError
 from consumers.letter_locks import LetterError
 from consumers.letter_search import NoLetterError
 from consumers.membership import FencedMemberError
-from consumers.patience import HalfDeployedError
 from consumers.unpacking import UnpackedTooLargeError
 from db.controls import NotPausedError
 from db.errors import Failure, classify

@@ -107,7 +107,7 @@ async def test_wedged_client_is_replaced_and_consuming_goes_on(service, database
         await send(service, [making.register_user() for _ in range(20)])
         await eventually("it works", lambda: decided(database, 20))
         with caplog.at_level(logging.INFO, "squad.source"):
-            wedge(source._member.consumer)
+            wedge(source._succession.member.consumer)
             await eventually("it is replaced", lambda: is_well_again(source))
         [told] = [record.getMessage() for record in caplog.records if "stands still" in record.getMessage()]
         assert f"stands still: {why}" in told

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from consumers import source as module
+from consumers import succession
 from consumers.membership import Membership
 from consumers.source import Source
 from consumers.watchdog import Stall
@@ -26,7 +26,7 @@ async def test_outage_is_told_when_it_begins_and_when_it_is_over_however_often_i
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(module, "jittered_seconds", lambda **_: repeat(0.0))
+    monkeypatch.setattr(succession, "jittered_seconds", lambda **_: repeat(0.0))
     # Bound and not listened on: whoever connects is refused at once.
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
@@ -39,12 +39,12 @@ async def test_outage_is_told_when_it_begins_and_when_it_is_over_however_often_i
         )
         during = ["the Kafka client stands still", f"{AWAY}, trying for as long as it takes"]
         for _ in range(4):
-            assert await source._find_another(STALL) is None
+            assert await source._succession._find_another(STALL) is None
         assert told(caplog) == during
-        source._note_getting_on()
-        source._note_getting_on()
+        source._succession._note_getting_on()
+        source._succession._note_getting_on()
         assert told(caplog) == [*during, AWAY], "over once"
         # What stands still another time is another matter, with its own stacks.
-        assert await source._find_another(STALL) is None
+        assert await source._succession._find_another(STALL) is None
         assert told(caplog) == [*during, AWAY, *during]
-        await source._member.close(seconds=1)
+        await source._succession.member.close(seconds=1)

@@ -80,8 +80,8 @@ async def test_client_that_stands_still_makes_the_process_not_ready_and_says_why
             [port] = re.findall(r"metrics and health at \S+ port (\d+)", caplog.text)
             for seconds in (29.0, 30.0, 0.0):
                 stall[0] = replace(stall[0], seconds=seconds)
-                source._member.look_once([])
+                source._succession.member.look_once([])
                 status, body = await asyncio.to_thread(fetch, f"http://127.0.0.1:{port}/readyz")
                 found.append((status, json.loads(body)["parts"]["client"]))
-        await source._member.close(seconds=1)
+        await source._succession.member.close(seconds=1)
     assert found == [(200, "ok"), (503, "nothing is heard of squad.commands[3] for 30 s"), (200, "ok")]
