@@ -13,9 +13,9 @@ from tests import making
 from tests.acceptance.conftest import environment, eventually, running, send
 from tests.acceptance.test_consuming import consuming, decided
 from tests.applying import Bench
-from tests.integration.consumers.test_parking import Settling, project
 from tests.making import new_id
 from tests.poison import POISON, poison
+from tests.settling import Settling, project
 
 
 async def test_failed_command_and_those_behind_it_are_redriven_in_order(service, database, monkeypatch):

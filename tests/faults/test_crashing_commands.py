@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import text
 
 from consumers.failures import Settler
-from consumers.records import Batch, Partition
 from db.database import Database
 from migrations import run as migrations
 from outbox.partitions import Partitions
@@ -15,6 +14,7 @@ from tests.applying import Bench
 from tests.faults.servers import start_own
 from tests.making import record
 from tests.poison import POISON
+from tests.sources import Alone
 
 CRASH = """
     CREATE FUNCTION crash() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -27,19 +27,6 @@ CRASH = """
 TRIGGER = f"""
     CREATE TRIGGER crash BEFORE INSERT ON users FOR EACH ROW WHEN (NEW.name = '{POISON}') EXECUTE FUNCTION crash()
 """
-
-
-class Alone:
-    """Stands for the source: nobody else is there."""
-
-    def is_current(self, batch: Batch) -> bool:
-        return True
-
-    def read_again(self, batch: Batch) -> None:
-        raise AssertionError("nobody else is there")
-
-    def stop_partition(self, partition: Partition, why: str, next_offset: int) -> None:
-        raise AssertionError(why)
 
 
 @pytest.mark.long_faults

@@ -13,9 +13,9 @@ from consumers.letter_locks import Act, SettledError, UnfitError
 from consumers.redrive_orders import Attempt, Order
 from consumers.redrive_step import Step
 from tests.applying import TOPICS, Bench
-from tests.integration.consumers.test_parking import APPLIED, DEAD, PARKED, Settling, project
 from tests.making import FakeRecord, new_id, record, register_user
 from tests.poison import POISON, poison
+from tests.settling import APPLIED, DEAD, PARKED, Settling, project
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from consumers.records import Batch, Partition
 from db.database import Database
 from tests import making
 from tests.applying import Bench
-from tests.integration.consumers.test_parking import Settling
 from tests.making import TOPIC, FakeRecord, new_id, record
 from tests.poison import POISON, poison
 from tests.relaying import Noted
+from tests.settling import Settling
 
 P0, P1 = Partition(TOPIC, 0), Partition(TOPIC, 1)
 

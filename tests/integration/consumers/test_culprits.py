@@ -21,6 +21,7 @@ from tests.applying import Bench
 from tests.bad_commands import GROUND, good_commands, numbered
 from tests.making import TOPIC, FakeRecord, record
 from tests.rehearsal import rehearsing
+from tests.sources import NobodyElse
 from tests.traces import Trace, trace
 
 SIZE = 200
@@ -28,21 +29,15 @@ POISON = "Poison"
 CULPRIT: Final = making.register_user(numbered(700), "seven@example.org", POISON)
 
 
-class Readers:
-    """Stands for the source: a partition that is stopped gives nothing more."""
+class Stopping(NobodyElse):
+    """A partition that is stopped gives nothing more."""
 
     def __init__(self) -> None:
-        self.stopped: dict[Partition, str] = {}
+        super().__init__()
         self.stopped_then: dict[Partition, str] = {}
 
     def is_current(self, batch: Batch) -> bool:
         return not self.stopped.keys() & batch.begins.keys()
-
-    def read_again(self, batch: Batch) -> None:
-        raise AssertionError("nobody else is there")
-
-    def stop_partition(self, partition: Partition, why: str, next_offset: int) -> None:
-        self.stopped[partition] = why
 
 
 def fail(state, command, given) -> None:
@@ -146,7 +141,7 @@ async def assert_only_the_culprit_is_left(
     database: Database, fault: str, place: int, expected: Trace, end: Trace
 ) -> None:
     """What stands before it is applied, and it is stopped at; then it is a dead letter, and what follows is applied."""
-    bench, readers = Bench(database), Readers()
+    bench, readers = Bench(database), Stopping()
     settler, stopping = (
         Settler(
             processor=bench.processor,

@@ -1,26 +1,13 @@
 """Connections that are lost in the middle of a batch, while the database answers in between."""
 
 from consumers.failures import Settler
-from consumers.records import Batch, Partition
 from db.database import Database
 from tests import making
 from tests.applying import Bench
 from tests.faults.proxying import before_postgres
 from tests.faults.rules import Cut, Rule
 from tests.making import record
-
-
-class Alone:
-    """Stands for the source: nobody else is there, and nothing is stopped."""
-
-    def is_current(self, batch: Batch) -> bool:
-        return True
-
-    def read_again(self, batch: Batch) -> None:
-        raise AssertionError("nobody else is there")
-
-    def stop_partition(self, partition: Partition, why: str, next_offset: int) -> None:
-        raise AssertionError(why)
+from tests.sources import Alone
 
 
 async def test_connections_that_a_network_cuts_again_and_again_blame_no_record(database):

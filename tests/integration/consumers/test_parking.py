@@ -1,103 +1,20 @@
 """Commands behind a dead letter wait in order, and nothing else does."""
 
-import asyncio
 import json
 from collections import Counter
 
 import pytest
-import pytest_asyncio
-from sqlalchemy import text
 
-from consumers import processor
 from consumers.culprits import Policy
-from consumers.failures import Settler
 from consumers.parking import ParkingLimits
-from consumers.records import Batch, Partition
-from db.database import Database
-from db.load import load_state
+from consumers.records import Partition
 from tests import making
 from tests.applying import Bench
 from tests.making import TOPIC, FakeRecord, new_id, record
-from tests.poison import POISON, poison
+from tests.poison import POISON
+from tests.settling import APPLIED, DEAD, PARKED, Settling, execute, project
 
-
-class Readers:
-    """Stands for the source: notes what it is told."""
-
-    def __init__(self) -> None:
-        self.stopped: dict[Partition, str] = {}
-
-    def is_current(self, batch: Batch) -> bool:
-        return True
-
-    def read_again(self, batch: Batch) -> None:
-        raise AssertionError("nobody else is there")
-
-    def stop_partition(self, partition: Partition, why: str, next_offset: int) -> None:
-        self.stopped[partition] = why
-
-
-class Settling:
-    """A bench whose batches are settled, and two owners, each with a squad."""
-
-    def __init__(self, bench: Bench, **options) -> None:
-        self.bench, self.readers = bench, Readers()
-        self.settler = Settler(
-            processor=bench.processor,
-            source=self.readers,
-            attempts=1,
-            backoff_seconds=0.001,
-            backoff_most_seconds=0.01,
-            **options,
-        )
-        self.ada, self.bob, self.mine, self.other = (new_id() for _ in range(4))
-
-    async def begin(self) -> None:
-        await self.settle(record(making.register_user(self.ada)), record(making.register_user(self.bob)))
-        await self.settle(*(record(making.create_squad(self.ada, squad)) for squad in (self.mine, self.other)))
-
-    async def settle(self, *records: FakeRecord, partition: int = 0) -> None:
-        await self.settler.settle(await self.bench.batch(records, partition=partition))
-
-    async def outcomes(self) -> dict[str, tuple[str, bool]]:
-        rows = await self.bench.rows(
-            "SELECT command_id, outcome, outcome_final FROM inbox WHERE length(command_id) = 1"
-        )
-        return {row[0]: (row[1], row[2]) for row in rows}
-
-    async def parked(self, stream: str) -> list[tuple[int, str]]:
-        """Give the numbers and the ids of what waits in a stream."""
-        return await self.bench.rows(
-            "SELECT number, command_id FROM parked WHERE stream = CAST(:stream AS uuid) ORDER BY number", stream=stream
-        )
-
-    async def letter_of(self, stream: str) -> str:
-        """Give the id of the command behind whose dead letter a stream waits."""
-        rows = await self.bench.rows(
-            "SELECT d.command_id FROM parked_streams s JOIN dead_letters d ON d.id = s.dead_letter_id"
-            " WHERE s.stream = CAST(:stream AS uuid)",
-            stream=stream,
-        )
-        return rows[0][0] if rows else "(not parked)"
-
-
-def project(squad: str, command_id: str, *, name: str = "Project") -> FakeRecord:
-    return record(making.create_project(squad, name=name), command_id=command_id)
-
-
-@pytest.fixture(autouse=True)
-def poisonous(monkeypatch) -> None:
-    poison(monkeypatch)
-
-
-@pytest_asyncio.fixture
-async def settling(bench) -> Settling:
-    made = Settling(bench)
-    await made.begin()
-    return made
-
-
-APPLIED, PARKED, DEAD = ("applied", True), ("parked", False), ("dead-lettered", False)
+pytestmark = pytest.mark.usefixtures("poisonous")
 
 
 async def test_commands_behind_a_dead_letter_wait_in_order_and_other_streams_go_on(settling):
@@ -282,100 +199,3 @@ async def test_partition_stops_in_front_of_what_may_not_wait_any_more(settling, 
     assert "offset 8 (type squad.create-project.v1, id 4) is not applied: 3 records" in why
     assert f"({setting})" in why
     assert await settling.bench.rows("SELECT next_offset FROM checkpoints") == [(8,)]
-
-
-async def execute(database: Database, *statements: str, **values) -> None:
-    async with database.transaction() as session:
-        for statement in statements:
-            await session.execute(text(statement), values)
-
-
-LETTER = (
-    "INSERT INTO dead_letters (id, topic, partition, record_offset, timestamp, header_names, header_values, reason,"
-    " detail) VALUES (gen_random_uuid(), 'elsewhere', 0, 0, now(), '{}', '{}', 'unexpected', '')"
-)
-PARK = "INSERT INTO parked_streams SELECT CAST(:stream AS uuid), id, now() FROM dead_letters"
-
-
-ADD_SQUAD = (
-    "INSERT INTO squads (id, user_id, name, status, created_at, version)"
-    " VALUES (CAST(:squad AS uuid), CAST(:user AS uuid), 'Squad', 'active', now(), 1)"
-)
-
-
-async def until_blocked(bench: Bench) -> None:
-    while await bench.rows("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(0,)]:  # noqa: ASYNC110 - a lock tells nobody
-        await asyncio.sleep(0.005)
-
-
-async def test_stream_that_is_parked_while_its_root_is_waited_for_is_seen(settling, database):
-    """The look at what is parked comes after the lock, so it sees what was committed while that was waited for."""
-    async with database.transaction() as session:
-        await session.execute(
-            text("SELECT 1 FROM squads WHERE id = CAST(:stream AS uuid) FOR UPDATE"), {"stream": settling.mine}
-        )
-        await session.execute(text(LETTER))
-        await session.execute(text(PARK), {"stream": settling.mine})
-        waiting = asyncio.create_task(settling.settle(project(settling.mine, "1")))
-        await until_blocked(settling.bench)
-    await waiting
-
-    assert await settling.outcomes() == {"1": PARKED}
-
-
-@pytest.mark.parametrize("is_parked_still", [False, True])
-async def test_root_that_a_redrive_makes_while_a_command_waits_is_seen(settling, database, is_parked_still):
-    """There was no root to lock: what was loaded is from before the redrive, and is to be loaded again."""
-    squad = new_id()
-    await execute(database, LETTER)
-    await execute(database, PARK, stream=squad)
-    async with database.transaction() as session:
-        await session.execute(text("SELECT 1 FROM parked_streams FOR UPDATE"))
-        waiting = asyncio.create_task(settling.settle(project(squad, "1")))
-        await until_blocked(settling.bench)
-        await session.execute(text(ADD_SQUAD), {"squad": squad, "user": settling.ada})
-        if not is_parked_still:
-            await session.execute(text("DELETE FROM parked_streams"))
-    await waiting
-
-    assert await settling.outcomes() == {"1": PARKED if is_parked_still else APPLIED}
-
-
-async def test_redrive_between_loading_and_looking_at_what_is_parked_is_seen(settling, database, monkeypatch):
-    """Nothing is parked any more then; that it was before tells that what was loaded is old."""
-    squad = new_id()
-    await execute(database, LETTER)
-    await execute(database, PARK, stream=squad)
-    redriven: list[str] = []
-
-    async def load_and_be_overtaken(session, reads):
-        state = await load_state(session, reads)
-        if not redriven:
-            redriven.append(squad)
-            await execute(database, ADD_SQUAD, squad=squad, user=settling.ada)
-            await execute(database, "DELETE FROM parked_streams")
-        return state
-
-    monkeypatch.setattr(processor, "load_state", load_and_be_overtaken)
-    await settling.settle(project(squad, "1"))
-
-    assert await settling.outcomes() == {"1": APPLIED}
-
-
-async def test_two_consumers_that_park_one_stream_at_once_park_it_behind_one_letter(bench, database):
-    """Neither sees the other's row, and there is no root: the slower one looks again, and waits behind the other."""
-    squad = new_id()
-    settlings = [Settling(Bench(database)) for _ in range(4)]
-
-    await asyncio.gather(
-        *(
-            each.settle(
-                record(making.create_squad(new_id(), squad, name=POISON), command_id=str(number)), partition=number
-            )
-            for number, each in enumerate(settlings)
-        )
-    )
-
-    outcomes = Counter((await settlings[0].outcomes()).values())
-    assert outcomes == {DEAD: 1, PARKED: 3}
-    assert not any(each.readers.stopped for each in settlings)

@@ -11,7 +11,7 @@ import pytest
 from consumers.culprits import Culprit
 from consumers.failures import Settler
 from consumers.inbox import RivalError
-from consumers.records import Batch, Partition
+from consumers.records import Batch
 from db.database import Database
 from db.errors import classify, sqlstate
 from tests.applying import Bench
@@ -19,23 +19,11 @@ from tests.judging import judge_run
 from tests.making import FakeRecord, record
 from tests.relaying import RecordingPublisher, leading_relay
 from tests.rivals import Arena
+from tests.sources import Alone
 
 RIVALS, ROUNDS, SIZE = 8, 5, 90
 
 DEADLOCK = "40P01"
-
-
-class Alone:
-    """Stands for a source whose partitions nobody else reads."""
-
-    def is_current(self, batch: Batch) -> bool:
-        return True
-
-    def read_again(self, batch: Batch) -> None:
-        raise AssertionError("nobody else reads this partition")
-
-    def stop_partition(self, partition: Partition, why: str, next_offset: int) -> None:
-        raise AssertionError(why)
 
 
 def round_of(arena: Arena, number: int, rival: int, chance: random.Random) -> list[FakeRecord]:

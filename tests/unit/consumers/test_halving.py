@@ -10,17 +10,7 @@ from consumers.failures import Settler
 from consumers.records import Batch, Partition
 from consumers.suspicion import Suspicion
 from tests.making import TOPIC, FakeRecord
-
-
-class Reading:
-    """Stands for the source."""
-
-    def is_current(self, batch: Batch) -> bool:
-        return True
-
-    def read_again(self, batch: Batch) -> None: ...
-
-    def stop_partition(self, partition: Partition, why: str, next_offset: int) -> None: ...
+from tests.sources import Readers
 
 
 class LostConnectionError(Exception):
@@ -81,7 +71,7 @@ class Server:
 async def settle(server: Server, *, attempts: int = 2) -> Settler:
     settler = Settler(
         processor=server,
-        source=Reading(),
+        source=Readers(),
         probe=server.probe,
         attempts=attempts,
         halving_attempts=3,

@@ -9,19 +9,9 @@ from consumers.inbox import RivalError
 from consumers.records import Batch, Partition
 from db.errors import Failure
 from tests.making import TOPIC, FakeRecord
+from tests.sources import Readers
 
 BEGIN = Partition(TOPIC, 0)
-
-
-class Reading:
-    """Stands for the source."""
-
-    def is_current(self, batch: Batch) -> bool:
-        return True
-
-    def read_again(self, batch: Batch) -> None: ...
-
-    def stop_partition(self, partition: Partition, why: str, next_offset: int) -> None: ...
 
 
 class MissingTableError(Exception):
@@ -53,7 +43,7 @@ def batch(size: int = 1) -> Batch:
 def settler(scripted: Scripted, attempts: int = 3) -> Settler:
     scripted.settler = Settler(
         processor=scripted,
-        source=Reading(),
+        source=Readers(),
         attempts=attempts,
         backoff_seconds=0.001,
         backoff_most_seconds=0.002,
