@@ -19,9 +19,9 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import datetime
 from time import monotonic
 
+from consumers.applying import Applier, Applies, Reads
 from consumers.culprits import DEFAULT_POLICY, Culprit, Policy, envelope_of, name_of
 from consumers.halting import HaltError
-from consumers.patience import Applies, Patience, Reads
 from consumers.records import Batch, Partition, partition_of
 from consumers.tally import Tally
 from db.describing import describe, origin, trace
@@ -70,7 +70,7 @@ class Settler:
         self._attempts = attempts
         self._policies = policies or {}
         self.tally = Tally()
-        self._patience = Patience(
+        self._applier = Applier(
             processor=processor,
             source=source,
             tally=self.tally,
@@ -91,7 +91,7 @@ class Settler:
         Raises:
             HalfDeployedError: the schema did not come to fit in time.
         """
-        error = await self._patience.apply(batch)
+        error = await self._applier.apply(batch)
         if error is None:
             return frozenset()
         if len(batch.records) == 1:
@@ -117,7 +117,7 @@ class Settler:
                 break
             attempts += 1
             self.tally.retries[Failure.UNEXPECTED] += 1
-            error = await self._patience.apply(batch)
+            error = await self._applier.apply(batch)
         return frozenset()
 
     async def _give_up(self, batch: Batch, error: Exception, attempts: int, since: float) -> frozenset[Partition]:
@@ -137,7 +137,7 @@ class Settler:
             failing_seconds=monotonic() - since,
             parks=policy is Policy.PARK,
         )
-        refused = await self._patience.apply(batch, culprit)
+        refused = await self._applier.apply(batch, culprit)
         if refused is None:
             return frozenset()
         if not isinstance(refused, HaltError):

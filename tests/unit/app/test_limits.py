@@ -26,20 +26,22 @@ ROOMS = ("consumers", "outbox", "db")
 UNIT = re.compile(r"(^|_)(seconds|bytes|rows|records|commands|size|ahead|days)$")
 BUILT_WITHIN = {
     "Adoption": "built by Source, from nothing but a client: how soon a partition that failed is looked at again",
+    "Applier": "built by Settler, of its own limits",
+    "Assignment": "built by Source, of its own limits",
     "GroupOffsets": "built by Source, of its own limits",
     "LaneBuffer": "built by Source, of its own limits",
     "LastRecords": "built by Source: how long one record may take to be read again, once for each assignment",
-    "Assignment": "built by Source, of its own limits",
     "Member": "built by Source, of its own limits",
-    "Silence": "built by Polling, of its own limits",
+    "Pages": "built by Relay, of its own limits",
     "Patience": "built by KafkaPublisher, of its own limits",
     "Polling": "built by Source, of its own limits",
-    "Pages": "built by Relay, of its own limits",
     "Reader": "built by Pages, of its own limits",
     "Retries": "built by Reader, of its own limits",
     "Sending": "built by KafkaPublisher, of its own limits",
     "Settler": "built by Consumer, of its own limits",
+    "Silence": "built by Polling, of its own limits",
     "Spell": "built by the parts whose failures it tells, of their own limits",
+    "Succession": "built by Source, of its own limits",
     "Troubles": "built by KafkaPublisher, of its own limits",
 }
 """Classes with a limit that the wiring does not build, and who does."""

@@ -58,7 +58,7 @@ class _Tries:
     clashed: bool = False
 
 
-class Patience:
+class Applier:
     """Applies batches.
 
     Args:
