@@ -15,6 +15,9 @@ from db.errors import sqlstate
 _QUOTES_NO_VALUES: Final = frozenset({"08", "23", "25", "40", "42", "53", "55", "57", "58"})
 """Classes of errors whose primary message names tables, columns and constraints at most (PostgreSQL, appendix A)."""
 
+_PASSED_BY_ALL: Final = frozenset({"site-packages", "one_task.py"})
+"""Directories and files that whatever the database refuses comes through, and so say nothing."""
+
 _NAMES: Final = ("schema_name", "table_name", "column_name", "constraint_name", "data_type_name")
 
 
@@ -41,9 +44,10 @@ def trace(error: BaseException) -> str:
 
 
 def origin(error: BaseException) -> str:
-    """Give the innermost frame that an error came from, with a comma before it; nothing where it has none."""
+    """Give the innermost frame that tells where an error came from, with a comma before it; nothing if it has none."""
     frames = traceback.extract_tb(error.__traceback__)
-    return f", in {frames[-1].name} ({PurePath(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    ours = [frame for frame in frames if _PASSED_BY_ALL.isdisjoint(PurePath(frame.filename).parts)] or frames
+    return f", in {ours[-1].name} ({PurePath(ours[-1].filename).name}:{ours[-1].lineno})" if ours else ""
 
 
 def _origin(error: BaseException) -> BaseException:

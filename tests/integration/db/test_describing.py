@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 
-from db.describing import describe, trace
+from db.describing import describe, origin, trace
 
 SECRET = "ada.lovelace@example.org"
 INSERT = "INSERT INTO users (id, email, email_key, created_at, version) VALUES (:id, :email, :email, now(), 1)"
@@ -30,6 +30,12 @@ async def test_clash_names_the_constraint_and_not_the_value(database):
     assert "sqlstate 23505" in said
     assert SECRET not in said + trace(error)
     assert SECRET not in str(error).partition("DETAIL")[0], "parameters are hidden everywhere"
+
+
+async def test_place_of_an_error_is_ours_and_not_the_drivers(database):
+    error = await error_of(database, "SELECT CAST(:email AS integer)", {"email": SECRET})
+
+    assert origin(error).startswith(", in error_of (test_describing.py:")
 
 
 @pytest.mark.parametrize("statement", ["SELECT CAST(CAST(:email AS text) AS uuid)", "SELECT CAST(:email AS integer)"])
