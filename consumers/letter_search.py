@@ -54,7 +54,7 @@ class Group:
 
     Attributes:
         reason, type: of each of them.
-        detail: of each of them, with ids as `<id>` and numbers as `<n>`.
+        detail: of each of them, with ids as `<id>` and numbers as `<n>`, but for states of the database.
         count: how many.
         first_at, last_at: when the first and the last of them became one.
         example: the id of one of them.
@@ -134,7 +134,7 @@ _GROUPS: Final = text(
     CROSS JOIN LATERAL (
         SELECT regexp_replace(
             regexp_replace(d.detail, '[0-9a-f]{{8}}-([0-9a-f]{{4}}-){{3}}[0-9a-f]{{12}}', '<id>', 'gi'),
-            '[0-9]+', '<n>', 'g'
+            '(?<!sqlstate [0-9A-Z]{{0,4}})[0-9]+', '<n>', 'g'
         )
     ) AS n(detail)
     WHERE d.state = ANY(CAST(:states AS text[])) {CHOSEN}

@@ -14,7 +14,7 @@ from typing import Final
 
 from sqlalchemy import text
 
-from consumers import letter_locks
+from consumers import letter_locks, queues
 from consumers.culprits import DEFAULT_POLICY, Culprit, Policy
 from consumers.inbox import RivalError
 from consumers.letter_filter import LetterState
@@ -170,6 +170,7 @@ class Redriver:
             letter = await letter_locks.lock(session, ending.letter_id)
             detail = refused.detail if refused.reason == letter.reason else f"{refused.reason}: {refused.detail}"
             await letter_locks.note_failure(session, letter.id, detail=detail, attempts=attempts)
+            ending.left = await queues.count(session, letter.id)
             await audit.record(
                 session,
                 action=f"dead-letters {order.act}",

@@ -133,6 +133,25 @@ async def test_groups_are_counted_whatever_ids_and_numbers_their_details_have(be
     assert (second["count"], second["reason"]) == (1, "unreadable")
 
 
+DETAILS = """
+    UPDATE dead_letters
+    SET detail = format('Error, sqlstate %s, in f (rows.py:%s)',
+                        (ARRAY['22P02', '22P02', '22012'])[record_offset + 1], record_offset)
+"""
+
+
+async def test_groups_tell_the_databases_states_apart(bench: Bench, squad: Any, database: Database) -> None:
+    await bench.apply(*(FakeRecord(key=None, value=b"", offset=number) for number in range(3)))
+    async with database.transaction() as session:
+        await session.execute(text(DETAILS))
+
+    found = [(each["count"], each["detail"]) for each in await squad("dead-letters", "groups")]
+    assert found == [
+        (2, "Error, sqlstate 22P02, in f (rows.py:<n>)"),
+        (1, "Error, sqlstate 22012, in f (rows.py:<n>)"),
+    ]
+
+
 async def test_nothing_personal_is_shown_of_a_dead_letter(bench: Bench, invoke: Any, squad: Any) -> None:
     user_id = new_id()
     await strew(bench, user_id)

@@ -176,7 +176,7 @@ async def test_progress_is_shown_after_each_transaction_of_one_and_of_many(
             f"2 {second} redriven",
         ]
         assert [line.partition(":")[0] for line in lines[4:]] == [f"3 {third} failed"]
-        assert ["became", "{'redriven':", "2,", "'failed':", "1}"] in [
+        assert ["became", '{"redriven":', "2,", '"failed":', "1}"] in [
             line.split() for line in result.stdout.splitlines()
         ]
     else:
@@ -219,7 +219,7 @@ async def test_letter_redriven_in_vain_too_often_needs_force(
         poison(patch)
         for _ in range(3):
             code, [result] = await squad("redrive", letter)
-            assert (code, result["became"]) == (1, "failed")
+            assert (code, result["became"], result["decided"], result["parked"]) == (1, "failed", 0, 1)
 
     with pytest.raises(UnfitError, match="--force"):
         await squad("redrive", letter)
