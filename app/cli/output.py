@@ -2,11 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one value a line.")]
+
+
+_COPIED: Final = frozenset({"id", "example", "stream", "behind"})
+"""Columns of ids, which the next verb is given: they stay in one line, however narrow the terminal."""
 
 
 def _check_reason(given: str) -> str:
@@ -25,10 +29,11 @@ def print_json(value: object) -> None:
 
 
 def print_fields(fields: Mapping[str, Any]) -> None:
-    """Print names and values in two columns."""
+    """Print names and values in two columns; values that have parts as JSON, which can be copied."""
     width = max(map(len, fields))
     for name, value in fields.items():
-        typer.echo(f"{name:<{width}}  {value}")
+        shown = json.dumps(value, default=str, ensure_ascii=False) if isinstance(value, Mapping | list) else value
+        typer.echo(f"{name:<{width}}  {'' if shown is None else shown}".rstrip())
 
 
 def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -40,7 +45,7 @@ def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
         return
     table = Table()
     for name in rows[0]:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name in _COPIED)
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
     Console().print(table)

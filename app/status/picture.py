@@ -72,7 +72,7 @@ def describe_process(process: Described) -> dict[str, Any]:
         "pid": process.pid,
         "version": state.get("version"),
         "started_at": process.started_at.isoformat(timespec="seconds"),
-        "age_seconds": round(process.age_seconds, 1),
+        "age_seconds": max(0.0, round(process.age_seconds, 1)),
         "state": "silent" if process.age_seconds > SILENT_SECONDS else "alive",
         "partitions": len(state.get("positions", {})) if "positions" in state else None,
         "in_flight": sum(state.get("in_flight", {}).values()) if "in_flight" in state else None,

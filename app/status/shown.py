@@ -49,7 +49,9 @@ def find_attention(gathered: Gathered) -> Iterator[str]:
             yield f"{each.kind} {each.host}:{each.pid}: the breaker is open for all its partitions: {why}"
     for partition in describe_partitions(gathered):
         if partition["state"] != "read":
-            yield f"{partition['partition']} {partition['state']}: {partition['why']}"
+            # A pause says itself what is paused.
+            begin = f"{partition['partition']} {partition['state']}"
+            yield partition["why"] if partition["why"].startswith(begin) else f"{begin}: {partition['why']}"
     for shard in describe_shards(gathered):
         if shard["state"] != "led":
             yield f"shard {shard['shard']} {shard['state']}: {shard['why'] or 'no relay has its lease'}"
