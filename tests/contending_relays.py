@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.database import Database
 from db.errors import Failure, classify
+from db.waiting import wait_for
 from outbox.errors import LeaseLostError
 from outbox.lease import Lease, relay_lease
 from outbox.publisher import KafkaPublisher
@@ -53,6 +54,7 @@ class FragilePublisher:
             raise DisturbedError
         if draw < 0.04:
             self.done["slept before publishing"] += 1
+            # Stands still like a process that was paused: nothing wakes it, and its lease runs out by the clock.
             await asyncio.sleep(self.sleep_seconds)
         refused = await self.kafka.publish(records, once=once)
         self.done["rows given"] += len(records)
@@ -155,6 +157,7 @@ class ContendingRelays:
             for _ in range(chance.randint(5, 60)):
                 try:
                     if not lease.is_held and not await relay.try_lead():
+                        # A standby asks again after a while; that the other's lease runs out tells nobody.
                         await asyncio.sleep(0.02)
                         continue
                     await relay.relay_batch()
@@ -173,8 +176,8 @@ class ContendingRelays:
             await relay.close()
 
     async def _kill_connections(self, chance: random.Random) -> None:
-        while not self._stopped.is_set():
-            await asyncio.sleep(chance.uniform(1.5, 4))
+        # The pause is the race: it ends at any point of a page.
+        while not await wait_for(self._stopped, chance.uniform(1.5, 4)):
             for publisher in self._publishers:
                 publisher.cut("connections killed")
                 publisher.is_doomed = True

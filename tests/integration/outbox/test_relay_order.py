@@ -9,7 +9,8 @@ from sqlalchemy import text
 
 from db.database import Database
 from outbox.wire import Record
-from tests.relaying import DisturbedError, RecordingPublisher, Writers, judge, leading_relay, relay_beside
+from tests.pausing_writers import Writers, relay_beside
+from tests.relaying import DisturbedError, RecordingPublisher, judge, leading_relay
 
 
 @pytest.mark.parametrize("page_rows", [1, 3, 40, 2000])

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-import asyncpg
 import pytest
 from sqlalchemy import text
 
@@ -13,7 +12,6 @@ from outbox.connection import own_connection, transaction_on
 from outbox.errors import InRecoveryError, LeaseLostError, MissingCursorError, WrongClusterError
 from outbox.lease import Lease
 from outbox.relay import Relay
-from outbox.wake import Listener, Notifier, Wake
 from outbox.wire import Record
 from tests.relaying import (
     DisturbedError,
@@ -236,88 +234,6 @@ async def test_standby_is_refused(database: Database) -> None:
         with pytest.raises(InRecoveryError):
             await relay.relay_batch()
     assert publisher.records == []
-
-
-async def test_relay_runs_until_it_is_stopped_and_leaves_the_lease_free(database: Database) -> None:
-    publisher, wake = RecordingPublisher(), Wake()
-    leases = [Lease(database=database, name="relay-0") for _ in range(2)]
-    relay = Relay(database=database, publisher=publisher, lease=leases[0], wake=wake, poll_most_seconds=60)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(relay.run())
-        await write_rows(database, "a", [1])
-        await publisher.wait_until(lambda records: len(records) == 1)
-        assert not await leases[1].acquire_once()
-        await write_rows(database, "a", [2])
-        wake.set()
-        await publisher.wait_until(lambda records: len(records) == 2)
-        relay.stop()
-        relay.stop()
-    assert await leases[1].acquire_once()
-
-
-async def test_running_relay_goes_on_after_its_connection_was_killed(database: Database) -> None:
-    killed = asyncio.Event()
-
-    async def kill_backends(_: Sequence[Record]) -> None:
-        if not killed.is_set():
-            killed.set()
-            await execute(
-                database,
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()",
-            )
-
-    publisher = RecordingPublisher(after=kill_backends)
-    lease = Lease(database=database, name="relay-0")
-    relay = Relay(database=database, publisher=publisher, lease=lease, backoff_first_seconds=0.001)
-    await write_rows(database, "a", [1, 2])
-    async with asyncio.TaskGroup() as group:
-        group.create_task(relay.run())
-        await publisher.wait_until(lambda records: len(records) >= 4)
-        await write_rows(database, "a", [3])
-        await publisher.wait_until(lambda _: len(set(publisher.positions)) == 3)
-        relay.stop()
-    assert publisher.positions[:4] == publisher.positions[:2] * 2
-
-
-async def test_notifier_outlives_a_backend_that_ends_while_it_begins_to_speak(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    execute, tries = asyncpg.Connection.execute, iter(range(10))
-
-    async def fail_once(self: asyncpg.Connection, statement: str, **options: float | None) -> str:
-        if statement.startswith("NOTIFY") and next(tries) == 0:
-            raise asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress")
-        return str(await execute(self, statement, **options))
-
-    monkeypatch.setattr(asyncpg.Connection, "execute", fail_once)
-    wake = Wake()
-    listener, notifier = Listener(database=database, wake=wake), Notifier(database=database)
-    async with asyncio.TaskGroup() as group, asyncio.timeout(20):
-        group.create_task(listener.run())
-        group.create_task(notifier.run())
-        await listener.listening.wait()
-        assert await wake.wait(20)
-        while not await wake.wait(0.05):
-            notifier.notify()
-        listener.stop()
-        notifier.stop()
-    assert next(tries) > 1
-
-
-async def test_notification_wakes_across_connections(database: Database) -> None:
-    wake = Wake()
-    listener, notifier = Listener(database=database, wake=wake), Notifier(database=database)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(listener.run())
-        group.create_task(notifier.run())
-        await listener.listening.wait()
-        assert await wake.wait(20)  # for what was committed before
-        for _ in range(10):
-            notifier.notify()
-        assert await wake.wait(20)
-        listener.stop()
-        notifier.stop()
 
 
 async def test_transaction_of_the_relay_ends_where_nobody_ends_it(database: Database) -> None:

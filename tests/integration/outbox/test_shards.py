@@ -14,17 +14,8 @@ from outbox.lease import Lease, relay_lease
 from outbox.relay import Relay
 from outbox.relays import Relays
 from outbox.shards import fetch_shards, plan_shards, reshard
-from tests.relaying import (
-    RecordingPublisher,
-    Writers,
-    append_rows,
-    execute,
-    fetch_rows,
-    judge,
-    leading_relay,
-    relay_beside,
-    write_rows,
-)
+from tests.pausing_writers import Writers, relay_beside
+from tests.relaying import RecordingPublisher, append_rows, execute, fetch_rows, judge, leading_relay, write_rows
 
 KEYS = [f"key-{number}" for number in range(40)]
 

@@ -12,25 +12,10 @@ from outbox.refused import Way
 from outbox.relay import Relay
 from outbox.settling import RefusalPolicy
 from outbox.wire import Record
-from tests.relaying import (
-    TOPIC,
-    DisturbedError,
-    RecordingPublisher,
-    fetch_rows,
-    leading_relay,
-    write_rows,
-)
+from tests.holding import number, numbers
+from tests.relaying import TOPIC, DisturbedError, RecordingPublisher, fetch_rows, leading_relay, write_rows
 
 OTHER = "squad.outcomes"
-
-
-def number(record: Record) -> int:
-    return int(dict(record.headers())["ce_sequence"] or b"")
-
-
-def numbers(publisher: RecordingPublisher, key: str | None, topic: str = TOPIC) -> list[int]:
-    wanted = (topic, None if key is None else key.encode())
-    return [number(each) for each in publisher.records if (each.topic, each.key) == wanted]
 
 
 async def held(database: Database) -> Sequence[Row[tuple[bytes, str | None]]]:
