@@ -11,7 +11,8 @@ from stack.claiming import claim
 from stack.local_stack import LocalOptions
 from stack.locks import hold_lock
 from stack.places import cache_directory, unprivileged_account
-from stack.postgres import PostgresServer, find_programs
+from stack.postgres import PostgresServer
+from stack.postgres_programs import find_programs
 
 
 @contextmanager
@@ -20,7 +21,7 @@ def start_postgres(*, name: str, environment: Mapping[str, str] = os.environ) ->
 
     Args:
         name: which instance; nobody else's.
-        environment: the process environment; see `stack.postgres.programs_obstacle` for whether it works there.
+        environment: the process environment; `stack.postgres_programs.programs_obstacle` says whether it works there.
 
     Raises:
         StackError: the name is in use, or it does not come up; nothing is left running.

@@ -18,7 +18,8 @@ from stack.local_stack import Broker, LocalOptions, LocalStack
 from stack.locks import hold_lock
 from stack.mock_kafka import MockKafka
 from stack.places import cache_directory, unprivileged_account
-from stack.postgres import PostgresServer, find_programs
+from stack.postgres import PostgresServer
+from stack.postgres_programs import find_programs
 
 LocalKind = Literal["local", "embedded"]
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from stack.jars import jars_directory
 from stack.places import cache_directory
-from stack.postgres import programs_obstacle
+from stack.postgres_programs import programs_obstacle
 
 EXTERNAL_SETTINGS: Final = ("SQUAD_DATABASE_URL", "SQUAD_KAFKA_BOOTSTRAP_SERVERS")
 _OLDEST_JAVA: Final = 17

@@ -46,7 +46,7 @@ def _start(resources: ExitStack, environment: Mapping[str, str]) -> str:
     # Here, because it needs an extra, which nobody with a PostgreSQL has to install.
     import stack as stacks
     from stack import alone, variables
-    from stack.postgres import programs_obstacle
+    from stack.postgres_programs import programs_obstacle
 
     name = f"pytest-{os.getpid()}-{uuid4().hex[:6]}"
     asked_for = environment.get(variables.KIND, "").strip()

@@ -14,7 +14,7 @@ from outbox.connection import own_connection
 from stack import processes
 from stack.local_stack import LocalStack
 from stack.places import cache_directory, unprivileged_account
-from stack.postgres import find_programs
+from stack.postgres_programs import find_programs
 
 
 def follow(primary: LocalStack, standby: LocalStack) -> None:

@@ -109,7 +109,7 @@ def test_without_maven_cached_jars_are_enough(environment, home):
 
 
 def test_without_any_way_the_error_names_what_each_lacks(environment, monkeypatch):
-    for module in ("stack.obstacles", "stack.postgres"):
+    for module in ("stack.obstacles", "stack.postgres_programs"):
         monkeypatch.setattr(f"{module}.find_spec", lambda _module: None)
 
     with pytest.raises(StackError, match=r"(?s)not external: .*not docker: .*extra `local`.*extra `embedded`"):
@@ -125,7 +125,7 @@ def test_without_the_library_of_the_mock_the_error_names_its_extra(environment, 
 
 
 def test_other_programs_of_postgresql_take_the_place_of_the_wheel(environment, home, monkeypatch):
-    monkeypatch.setattr("stack.postgres.find_spec", lambda _module: None)
+    monkeypatch.setattr("stack.postgres_programs.find_spec", lambda _module: None)
     own = {**environment, "SQUAD_STACK_POSTGRES_BIN": str(home / "bin")}
     with pytest.raises(StackError, match=r"SQUAD_STACK_POSTGRES_BIN=.*/bin has no initdb and no postgres and no"):
         choose({**own, "SQUAD_STACK": "local"})
