@@ -7,15 +7,8 @@ from typing import Final, assert_never
 
 from app.controls import Controls
 from app.settings import Settings
-from app.wiring.consumer import (
-    UPKEEP_CONNECTIONS,
-    add_consumer,
-    build_processor,
-    build_redriver,
-    build_rule,
-    build_source,
-    build_topics,
-)
+from app.wiring.applying import build_processor, build_redriver, build_topics
+from app.wiring.consumer import UPKEEP_CONNECTIONS, add_consumer, build_rule, build_source
 from app.wiring.databases import build_database, make_partitions, migrate, open_database, open_sessions
 from app.wiring.monitoring import monitored, show_answers
 from app.wiring.parts import Kind, Part, Process

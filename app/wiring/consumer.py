@@ -6,27 +6,19 @@ from app.broker import client_arguments
 from app.controls import Controls
 from app.monitoring import consuming
 from app.monitoring.looking import look_at_letters
-from app.settings import Settings, SettingsError, variable
+from app.settings import Settings
+from app.wiring.applying import build_breaker, build_policies, build_processor
 from app.wiring.parts import Process, show_error
-from consumers.breaker import Breaker, BreakerLimits
+from consumers.breaker import Breaker
 from consumers.caught_up import CaughtUp
 from consumers.consumer import Consumer
-from consumers.culprits import Policy
-from consumers.decode import Decoder
 from consumers.inbox_floor import Rule
 from consumers.membership import Membership
-from consumers.outgoing import Topics
-from consumers.parking import ParkingLimits
-from consumers.permissions import Permissions
 from consumers.processor import Processor
 from consumers.pruning import Pruner
-from consumers.redrive import Redriver
-from consumers.redrive_step import Step
 from consumers.source import Source
 from db.controls import Pauses
 from db.database import Database
-from messages.codec import Limits
-from messages.registry import COMMANDS
 
 UPKEEP_CONNECTIONS = 3
 """Of a process, beside its lanes: one that prunes the inbox, one that notes which partitions are drained, and one that
@@ -69,6 +61,13 @@ def add_consumer(
     )
     process.parts.append(consumer)
     add_pruning(process, settings, upkeep, source)
+    _show(process, settings, source, processor, consumer, breaker)
+
+
+def _show(
+    process: Process, settings: Settings, source: Source, processor: Processor, consumer: Consumer, breaker: Breaker
+) -> None:
+    """Let metrics, readiness and heartbeats show a consumer's parts."""
     process.readers.extend(
         [
             lambda: consuming.read_commands(consumer),
@@ -80,6 +79,7 @@ def add_consumer(
     process.looks.append(look_at_letters)
     process.ready["group"] = lambda: None if source.is_member else "it has not dealt its partitions yet"
     process.ready["client"] = lambda: source.trouble
+    process.ready["breaker"] = lambda: consuming.why_broken(breaker)
     process.describe["client"] = lambda: {"trouble": source.trouble, "rebuilds": source.rebuilds}
     process.describe["group"] = lambda: settings.consumer_group
     process.describe["applied"] = lambda: dict(consumer.counts)
@@ -91,7 +91,6 @@ def add_consumer(
     }
     process.describe["consumer_error"] = lambda: show_error(consumer.tally.last_error)
     process.describe["breaker"] = breaker.describe
-    process.ready["breaker"] = lambda: consuming.why_broken(breaker)
     process.describe["paused"] = lambda: {str(each): why for each, why in source.paused.items()}
     process.describe["stopped"] = lambda: {str(each): why for each, why in source.stopped.items()}
 
@@ -124,89 +123,6 @@ def build_rule(settings: Settings) -> Rule:
         skew_seconds=settings.command_skew_seconds,
         keep_seconds=settings.inbox_keep_days * 86_400,
         trusts_time=not settings.accept_producer_time,
-    )
-
-
-def build_topics(settings: Settings) -> Topics:
-    """Say where messages go, and as whom."""
-    return Topics(
-        events=settings.topic("events"),
-        outcomes=settings.topic("outcomes"),
-        dead_letters=settings.topic("dead-letters"),
-        replies=frozenset(settings.reply_topics),
-        source=settings.event_source,
-        dead_letter_bytes=settings.dead_letter_max_bytes,
-    )
-
-
-def build_breaker(settings: Settings) -> Breaker:
-    """Build what stops a flood of dead letters."""
-    return Breaker(
-        limits=BreakerLimits(
-            in_a_row=settings.breaker_consecutive_records,
-            share=settings.breaker_share,
-            among=settings.breaker_recent_records,
-        ),
-        overall=BreakerLimits(
-            in_a_row=settings.breaker_overall_consecutive_records,
-            share=settings.breaker_overall_share,
-            among=settings.breaker_overall_recent_records,
-        ),
-    )
-
-
-def build_processor(settings: Settings, database: Database, breaker: Breaker | None = None) -> Processor:
-    """Build what applies batches; without a breaker, any number of dead letters is written."""
-    return Processor(
-        database=database,
-        group=settings.consumer_group,
-        topics=build_topics(settings),
-        decoder=build_decoder(settings),
-        parking=ParkingLimits(of_stream=settings.parked_stream_max_commands, in_all=settings.parked_max_commands),
-        breaker=breaker,
-    )
-
-
-def build_redriver(settings: Settings, database: Database) -> Redriver:
-    """Build what redrives dead letters; it takes two connections."""
-    return Redriver(
-        database=database,
-        step=Step(decoder=build_decoder(settings), topics=build_topics(settings), max_bytes=settings.batch_max_bytes),
-        max_records=settings.batch_max_commands,
-        attempts=settings.failure_attempts,
-        policies=build_policies(settings),
-        patience_seconds=settings.redrive_patience_seconds,
-        backoff_seconds=settings.backoff_first_seconds,
-        backoff_most_seconds=settings.backoff_most_seconds,
-    )
-
-
-def build_policies(settings: Settings) -> dict[str, Policy]:
-    """Say what is done with commands that fail, by type.
-
-    Raises:
-        SettingsError: there is no such type.
-    """
-    unknown = settings.failure_policies.keys() - COMMANDS.keys()
-    if unknown:
-        raise SettingsError(f"{variable('failure_policies')}: no such commands: {', '.join(sorted(unknown))}")
-    return {name: Policy(policy) for name, policy in settings.failure_policies.items()}
-
-
-def build_decoder(settings: Settings) -> Decoder:
-    """Build what reads commands from records."""
-    limits = Limits(
-        record_bytes=settings.record_max_bytes,
-        headers=settings.record_max_headers,
-        header_bytes=settings.record_max_header_bytes,
-        json_depth=settings.record_max_json_depth,
-        json_values=settings.record_max_json_values,
-    )
-    return Decoder(
-        limits=limits,
-        permissions=Permissions(sources=settings.command_sources, reply_topics=settings.reply_topics),
-        age_limit_seconds=settings.command_age_limit_seconds,
-        skew_seconds=settings.command_skew_seconds,
     )
 
 

@@ -85,18 +85,7 @@ def build_relay(
     settings: Settings, database: Database, shard: int, wake: Wake, controls: Controls, tally: Tally
 ) -> Relay:
     """Build the relay of a shard, with a lease and a publisher of its own; the tally is all relays'."""
-    publisher = KafkaPublisher(
-        client=client_arguments(settings),
-        batch_bytes=settings.relay_batch_max_bytes,
-        records_per_producer=settings.relay_producer_max_records,
-        request_timeout_seconds=settings.relay_request_timeout_seconds,
-        batch_timeout_seconds=settings.relay_batch_timeout_seconds,
-        patience_seconds=settings.relay_place_patience_seconds,
-        compression=None if settings.relay_compression == "none" else settings.relay_compression,
-        backoff_first_seconds=settings.backoff_first_seconds,
-        backoff_most_seconds=settings.backoff_most_seconds,
-        tally=tally,
-    )
+    publisher = build_publisher(settings, tally)
     return Relay(
         database=database,
         publisher=publisher,
@@ -124,6 +113,22 @@ def build_relay(
         backoff_most_seconds=settings.backoff_most_seconds,
         stop_seconds=settings.relay_stop_seconds,
         deploy_seconds=settings.deploy_wait_seconds,
+        tally=tally,
+    )
+
+
+def build_publisher(settings: Settings, tally: Tally) -> KafkaPublisher:
+    """Build what publishes for one relay."""
+    return KafkaPublisher(
+        client=client_arguments(settings),
+        batch_bytes=settings.relay_batch_max_bytes,
+        records_per_producer=settings.relay_producer_max_records,
+        request_timeout_seconds=settings.relay_request_timeout_seconds,
+        batch_timeout_seconds=settings.relay_batch_timeout_seconds,
+        patience_seconds=settings.relay_place_patience_seconds,
+        compression=None if settings.relay_compression == "none" else settings.relay_compression,
+        backoff_first_seconds=settings.backoff_first_seconds,
+        backoff_most_seconds=settings.backoff_most_seconds,
         tally=tally,
     )
 

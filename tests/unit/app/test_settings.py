@@ -7,7 +7,7 @@ import pytest
 
 from app.options.failing import PolicyName
 from app.settings import PREFIX, Settings, SettingsError, masked, origin, variable
-from app.wiring.consumer import build_policies
+from app.wiring.applying import build_policies
 from consumers.culprits import Policy
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from app.options.names import variable
 from app.settings import Settings
-from app.wiring.consumer import build_decoder
+from app.wiring.applying import build_decoder
 from consumers.decode import Incoming
 from domain import commands
 from messages.refusals import Reason
