@@ -108,19 +108,7 @@ async def settle_all(
         before = await _note(database, chosen, order, "dead-letters {}")
         endings: Counter[str] = Counter()
         waiting = [each async for each in _settle_page_by_page(database, settle, chosen, told, endings)]
-        went_on = True
-        while waiting and went_on:
-            results = [(letter_id, await settle(letter_id)) for letter_id in waiting]
-            for _, result in results:
-                if result["became"] != "waits":
-                    endings[result["became"]] += 1
-                    told(result)
-            still = [letter_id for letter_id, result in results if result["became"] == "waits"]
-            waiting, went_on = still, len(still) < len(waiting)
-        if waiting:
-            endings["waits"] = len(waiting)
-            for letter_id in waiting:
-                told({"id": letter_id, "became": "waits"})
+        await _settle_waiting(waiting, settle, told, endings)
         after = await _note(database, chosen, order, "dead-letters {}, ended", endings)
     return {"act": str(order.act), "executed": True, "became": dict(endings), "before": before, "after": after}
 
@@ -165,6 +153,25 @@ async def _settle_page_by_page(
         if len(page) < PAGE:
             return
         last = page[-1].id
+
+
+async def _settle_waiting(
+    waiting: list[str], settle: Settle, told: Callable[[dict[str, Any]], None], endings: Counter[str]
+) -> None:
+    """Settle those that waited behind another one, again and again as long as any goes on."""
+    went_on = True
+    while waiting and went_on:
+        results = [(letter_id, await settle(letter_id)) for letter_id in waiting]
+        for _, result in results:
+            if result["became"] != "waits":
+                endings[result["became"]] += 1
+                told(result)
+        still = [letter_id for letter_id, result in results if result["became"] == "waits"]
+        waiting, went_on = still, len(still) < len(waiting)
+    if waiting:
+        endings["waits"] = len(waiting)
+    for letter_id in waiting:
+        told({"id": letter_id, "became": "waits"})
 
 
 async def _settle(

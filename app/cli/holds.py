@@ -18,6 +18,7 @@ app.add_typer(holds, name="holds")
 
 Topic = Annotated[str | None, typer.Option(help="Full name of the topic.")]
 Key = Annotated[str | None, typer.Option(help="Key of the row, as text, or in hexadecimal after `\\x`.")]
+Then = Annotated[Literal["hold", "release"], typer.Option(help="What becomes of the others of its topic and key.")]
 Position = Annotated[int | None, typer.Option(help="Position of a held row, in place of topic and key.")]
 
 
@@ -73,41 +74,36 @@ def release(
 def skip(
     *,
     position: Annotated[int, typer.Option(help="Position of the held row that nobody is to publish any more.")],
-    then: Annotated[
-        Literal["hold", "release"], typer.Option(help="What becomes of the others of its topic and key.")
-    ] = "hold",
+    then: Then = "hold",
     reason: Reason,
     as_json: Json = False,
 ) -> None:
     """Drop a held row for ever: subscribers never get it. The row itself stays in the outbox."""
-    from outbox import hold_requests
-
-    async def request(session: "AsyncSession") -> dict[str, Any]:
-        await hold_requests.request_skip(session, position=position, reason=reason, release_others=then == "release")
-        return {"position": position, "requested": "skip", "others": then}
-
-    _tell(_run(request), as_json=as_json)
+    _let_go("skip", position, then, reason=reason, as_json=as_json)
 
 
 @holds.command("divert")
 def divert(
     *,
     position: Annotated[int, typer.Option(help="Position of the held row that is to go to the dead letters.")],
-    then: Annotated[
-        Literal["hold", "release"], typer.Option(help="What becomes of the others of its topic and key.")
-    ] = "hold",
+    then: Then = "hold",
     reason: Reason,
     as_json: Json = False,
 ) -> None:
     """Publish a held row as a dead letter, in place of where it was to go; if it cannot be one, it stays held."""
+    _let_go("divert", position, then, reason=reason, as_json=as_json)
+
+
+def _let_go(way: Literal["skip", "divert"], position: int, then: str, *, reason: str, as_json: bool) -> None:
     from outbox import hold_requests
 
-    async def request(session: "AsyncSession") -> dict[str, Any]:
-        release_others = then == "release"
-        await hold_requests.request_divert(session, position=position, reason=reason, release_others=release_others)
-        return {"position": position, "requested": "divert", "others": then}
+    ask = hold_requests.request_skip if way == "skip" else hold_requests.request_divert
 
-    _tell(_run(request), as_json=as_json)
+    async def request(session: "AsyncSession") -> None:
+        await ask(session, position=position, reason=reason, release_others=then == "release")
+
+    _run(request)
+    _tell({"position": position, "requested": way, "others": then}, as_json=as_json)
 
 
 def _requested(hold: "HoldSummary") -> str | None:

@@ -150,6 +150,19 @@ def serving(monitoring: Monitoring, *, address: str, port: int) -> Iterator[int]
     Raises:
         ListenError: it cannot be listened there.
     """
+    server = _listen(monitoring, address, port)
+    thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="monitoring", daemon=True)
+    thread.start()
+    try:
+        yield int(server.server_address[1])
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _listen(monitoring: Monitoring, address: str, port: int) -> TCPServer:
+    """Give a server that listens; who comes waits until it serves."""
 
     class Handler(BaseHTTPRequestHandler):
         timeout = _CLIENT_SECONDS
@@ -166,17 +179,9 @@ def serving(monitoring: Monitoring, *, address: str, port: int) -> Iterator[int]
         address_family = AF_INET6 if ":" in address else AF_INET
 
     try:
-        server = Server((address, port), Handler)
+        return Server((address, port), Handler)
     except OSError as error:
         raise ListenError(f"cannot listen on {address} port {port}: {error.strerror or error}") from error
-    thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="monitoring", daemon=True)
-    thread.start()
-    try:
-        yield int(server.server_address[1])
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _respond(request: BaseHTTPRequestHandler, monitoring: Monitoring) -> None:
