@@ -61,10 +61,10 @@ def find_attention(gathered: Gathered) -> Iterator[str]:
             yield f"shard {shard['shard']} holds {held} rows: `squad holds list`"
     if gathered.unsettled.letters:
         counts = ", ".join(f"{count} {reason}" for reason, count in gathered.unsettled.letters.items())
-        yield f"open dead letters: {counts}"
+        yield f"open dead letters: {counts}; `squad dead-letters groups` says why"
     if gathered.unsettled.parked_streams:
-        records = gathered.unsettled.parked_records
-        yield f"{gathered.unsettled.parked_streams} streams are parked, with {records} records"
+        parked = f"{gathered.unsettled.parked_records} in {gathered.unsettled.parked_streams}"
+        yield f"records parked behind dead letters, in so many streams: {parked}; `squad parked list` says which"
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -208,6 +208,6 @@ def test_what_waits_for_an_operator_is_counted():
     unsettled = Unsettled(letters={"invalid-data": 2}, oldest_at=NOON, parked_streams=1, parked_records=4)
 
     assert list(find_attention(replace(WELL, unsettled=unsettled))) == [
-        "open dead letters: 2 invalid-data",
-        "1 streams are parked, with 4 records",
+        "open dead letters: 2 invalid-data; `squad dead-letters groups` says why",
+        "records parked behind dead letters, in so many streams: 4 in 1; `squad parked list` says which",
     ]
