@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.planted import committing, crashing, days, deciding, kafka, parking, publishing, relaying, writing
+from tests.planted import appending, committing, crashing, days, deciding, kafka, parking, publishing, relaying, writing
 from tests.planted.planting import HarmlessChange, PlantedBug
 
 BUGS: Final[tuple[PlantedBug, ...]] = (
@@ -21,7 +21,9 @@ BUGS: Final[tuple[PlantedBug, ...]] = (
     committing.REDONE_WITH_STALE_STATE,
     committing.PUBLISHED_BEFORE_COMMIT,
     writing.ROOT_NOT_LOCKED,
-    writing.POSITIONS_BEFORE_LOCKS,
+    appending.POSITIONS_BEFORE_LOCKS,
+    appending.EVENTS_COMMITTED_BEFORE_STATE,
+    appending.EVENTS_TOLD_BEFORE_STATE,
     writing.SEQUENCE_CACHED,
     days.SEQUENCE_SET_BACK,
     days.SEQUENCE_SET_BACK_FOR_GOOD,
@@ -36,4 +38,4 @@ BUGS: Final[tuple[PlantedBug, ...]] = (
     publishing.CANCELLATION_SWALLOWED,
 )
 
-HARMLESS: Final[tuple[HarmlessChange, ...]] = (writing.EVENTS_BEFORE_STATE,)
+HARMLESS: Final[tuple[HarmlessChange, ...]] = (appending.EVENTS_BEFORE_STATE,)

@@ -206,7 +206,11 @@ async def _publish_at_once(trial: Trial) -> None:
     trial.patch.setattr(Relay, "pass_once", relay_nothing)
 
 
-async def _let_a_rival_win(trial: Trial) -> None:
+async def let_a_rival_win(trial: Trial) -> None:
+    """Two partitions have the same transfer; the second one's is cut before its COMMIT, and the first one goes before.
+
+    What it decided at first is no longer true when it is tried again.
+    """
     ada, bob = trial.register(), trial.register()
     squad_id = trial.squad_of(ada)
     await trial.drain()
@@ -219,7 +223,7 @@ PUBLISHED_BEFORE_COMMIT = PlantedBug(
     name="events published by the consumer itself, before its COMMIT",
     plant=_publish_at_once,
     meets="the connection breaks before the COMMIT of a batch, and a rival does the same before it is tried again",
-    scenario=_let_a_rival_win,
+    scenario=let_a_rival_win,
     caught_by=frozenset(
         {
             Invariant.OUTCOME_STORED,
