@@ -1,5 +1,6 @@
 """Checks what the consumer decided: every record of the commands topic has exactly one fate, and answers for it."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
@@ -98,12 +99,27 @@ def check_answers(case: Case) -> Iterator[Fault]:
 
 
 def check_concluded(case: Case) -> Iterator[Fault]:
-    """An outcome is final unless a redrive may replace it; a dead letter that was discarded is final too."""
+    """An outcome is final unless a redrive may replace it; a dead letter that was discarded is final too.
+
+    What was replaced was not final: nobody is told two last words.
+    """
     for row in case.tables.inbox:
         is_discarded = row.final and row.outcome == Outcome.DEAD_LETTERED and row.revision > 1
         if row.final != (row.outcome not in PROVISIONAL) and not is_discarded:
             final = "final" if row.final else "not final"
             yield Fault(Invariant.CONCLUDED, f"{row.identity}: {row.outcome}, and {final}")
+    current = {current_outcome_id(row) for row in case.tables.inbox}
+    for outcome_id, record in case.outcomes.first.items():
+        replaced = case.outcome_ids.get(outcome_id)
+        if replaced is not None and outcome_id not in current and _is_final(record):
+            yield Fault(Invariant.CONCLUDED, f"{replaced.identity}: the outcome at {record.place} was final already")
+
+
+def _is_final(outcome: TopicRecord) -> bool:
+    try:
+        return json.loads(outcome.value or b"").get("final") is not False
+    except (AttributeError, ValueError):
+        return True
 
 
 def check_outcomes(case: Case) -> Iterator[Fault]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from checker.case import Case
 from checker.evidence import Identity, Place
 from checker.faults import Fault, Invariant
-from checker.history import Attempt, Status
+from checker.history import Attempt, Status, key_text
 
 
 def check_acknowledged(case: Case) -> Iterator[Fault]:
@@ -20,6 +20,8 @@ def check_acknowledged(case: Case) -> Iterator[Fault]:
             yield Fault(Invariant.ACKNOWLEDGED_KEPT, f"{attempt} is not at {place}")
         elif attempt.id is not None and record.header("ce_id") != attempt.id:
             yield Fault(Invariant.ACKNOWLEDGED_KEPT, f"at {place} is not {attempt.id} but {record.header('ce_id')}")
+        elif key_text(record.key) != attempt.key:
+            yield Fault(Invariant.ACKNOWLEDGED_KEPT, f"at {place} the key is not {attempt.key} but {record.key!r}")
 
 
 def check_failed(case: Case) -> Iterator[Fault]:

@@ -54,6 +54,11 @@ class Attempt:
         return f"attempt {self.producer or 'number'} {self.number}"
 
 
+def key_text(key: bytes | None) -> str | None:
+    """Give a record's key as a history keeps it."""
+    return None if key is None else key.decode(errors="backslashreplace")
+
+
 class History:
     """Keeps the attempts of one producer, and writes them down as they go.
 
@@ -87,7 +92,7 @@ class History:
             kind=kind,
             source=source,
             id=id,
-            key=None if key is None else key.decode(errors="backslashreplace"),
+            key=key_text(key),
             expected=expected,
             intended_at=intended_at,
             producer=self._producer,

@@ -15,6 +15,7 @@ class Rebuilt:
     """The tables as the events so far tell them; the fields are those of `checker.evidence.State`.
 
     `tasks_of_squad` has the ids of the tasks once more: what changes many of a squad need not look at all others then.
+    `now` is the time of the event that is being told, for what its data says no time of.
     """
 
     users: Table = field(default_factory=dict)
@@ -25,6 +26,7 @@ class Rebuilt:
     feedback: Table = field(default_factory=dict)
     usage: Table = field(default_factory=dict)
     tasks_of_squad: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    now: datetime | None = None
 
 
 Retellings = Mapping[str, Callable[[Rebuilt, Data], None]]

@@ -9,10 +9,17 @@ from messages.outcome import Outcome
 
 
 def check_goes_on(case: Case) -> Iterator[Fault]:
-    """Of what was acknowledged after the last fault something is applied."""
+    """In each partition the next command that was to be applied, acknowledged after the last fault, is applied.
+
+    Where no producer could know what was to be applied, something is.
+    """
     later = _sent_after_faults(case)
     if later and not any(_is_applied(case, attempt) for attempt in later):
         yield Fault(Invariant.GOES_ON, f"none of {len(later)} commands sent after the last fault is applied")
+        return
+    for partition, attempt in _next_to_apply(later).items():
+        if not _is_applied(case, attempt):
+            yield Fault(Invariant.GOES_ON, f"{attempt.id}, the next command of partition {partition}, is not applied")
 
 
 def find_gaps(case: Case) -> Iterator[str]:
@@ -30,6 +37,15 @@ def _sent_after_faults(case: Case) -> list[Attempt]:
         for attempt in case.evidence.history
         if attempt.status is Status.OK and attempt.id is not None and attempt.intended_at >= healed_at
     ]
+
+
+def _next_to_apply(later: list[Attempt]) -> dict[int, Attempt]:
+    """Give, by partition, the first that its producer foresaw to be applied."""
+    found: dict[int, Attempt] = {}
+    for attempt in sorted(later, key=lambda each: (each.partition or 0, each.offset or 0)):
+        if attempt.expected == Outcome.APPLIED and attempt.partition is not None:
+            found.setdefault(attempt.partition, attempt)
+    return found
 
 
 def _is_applied(case: Case, attempt: Attempt) -> bool:

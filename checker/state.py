@@ -7,7 +7,7 @@ from dataclasses import fields
 from checker.case import Case
 from checker.evidence import State
 from checker.faults import Fault, Invariant
-from checker.rebuilt import Data, Rebuilt
+from checker.rebuilt import Data, Rebuilt, read_time
 from checker.retelling import RETELL
 
 
@@ -23,6 +23,7 @@ def check_state(case: Case) -> Iterator[Fault]:
         retell = RETELL.get(record.header("ce_type") or "")
         if retell is not None:
             try:
+                rebuilt.now = read_time(record.header("ce_time") or "")
                 retell(rebuilt, json.loads(record.value or b""))
             except (KeyError, ValueError) as error:
                 yield Fault(Invariant.STATE_REBUILT, f"the event at {record.place} does not fit: {error!r}")

@@ -15,12 +15,12 @@ STATE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "users": ("is_active", "email_verified", "plan_tier", "created_at", "deleted_at", "erased_at"),
     "squads": ("user_id", "name", "description", "status", "created_at"),
     "squad_members": ("squad_id", "user_id", "role", "created_at", "removed_at"),
-    "projects": ("squad_id", "name", "status"),
-    "tasks": ("squad_id", "project_id", "title", "priority", "status", "assignee_id", "completed_at"),
+    "projects": ("squad_id", "name", "status", "created_at"),
+    "tasks": ("squad_id", "project_id", "title", "priority", "status", "assignee_id", "created_at", "completed_at"),
     "feedback": ("squad_id", "task_id", "user_id", "rating", "created_at", "withdrawn_at"),
     "usage_metrics": ("squad_id", "value", "limit_value"),
 }
-"""What events carry of each table, so that it can be rebuilt from them."""
+"""What events carry of each table, so that it can be rebuilt from them: all but ids, versions and what is personal."""
 
 SKIPPED: Final = ("holds skip", "relay skipped")
 DIVERTED: Final = ("relay diverted",)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from time import time
 
 from checker.evidence import Evidence, Place, TopicDump, TopicRecord
-from checker.history import Attempt, Status
+from checker.history import Attempt, Status, key_text
 from checker.judge import Verdict, judge
 from checker.tables import read_tables
 from db.database import Database
@@ -73,7 +73,7 @@ def _attempt(number: int, record: TopicRecord) -> Attempt:
         kind="by hand",
         source=record.header("ce_source"),
         id=record.header("ce_id"),
-        key=None if record.key is None else record.key.decode(errors="backslashreplace"),
+        key=key_text(record.key),
         expected=None,
         intended_at=time(),
         status=Status.OK,

@@ -7,7 +7,12 @@ from checker.retelling.tasks import cancel_open
 
 
 def _project_created(rebuilt: Rebuilt, data: Data) -> None:
-    rebuilt.projects[data["project_id"]] = {"squad_id": data["squad_id"], "name": data["name"], "status": "active"}
+    rebuilt.projects[data["project_id"]] = {
+        "squad_id": data["squad_id"],
+        "name": data["name"],
+        "status": "active",
+        "created_at": rebuilt.now,
+    }
 
 
 def _project_renamed(rebuilt: Rebuilt, data: Data) -> None:

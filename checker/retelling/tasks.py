@@ -45,6 +45,7 @@ def _add_task(rebuilt: Rebuilt, data: Data, task: Data) -> None:
         "priority": task["priority"],
         "status": "pending",
         "assignee_id": None,
+        "created_at": rebuilt.now,
         "completed_at": None,
     }
 

@@ -118,7 +118,7 @@ class SmallRun:
         self._conclude(command, command_id, Outcome.REJECTED, code, [], reply_to=REPLIES)
         answer = self.topics[OUTCOMES][-1]
         assert answer.key is not None
-        self.publish(REPLIES, str(answer.header("ce_id")), answer.key, answer.value or b"", answer.headers[2:])
+        self.publish(REPLIES, str(answer.header("ce_id")), answer.key, answer.value or b"", answer.headers[3:])
 
     def repeated(self) -> None:
         """Send the last command again: it is answered with the same outcome, recorded later."""
@@ -126,7 +126,7 @@ class SmallRun:
         self._keep(sent.key, sent.value, sent.headers, self.inbox[-1].identity.id, "applied")
         answer = self.topics[OUTCOMES][-1]
         assert answer.key is not None
-        self.publish(OUTCOMES, str(answer.header("ce_id")), answer.key, answer.value or b"", answer.headers[2:])
+        self.publish(OUTCOMES, str(answer.header("ce_id")), answer.key, answer.value or b"", answer.headers[3:])
 
     def with_wrong_key(self, command: commands.Command) -> None:
         """Send a command under another stream's key."""
@@ -170,7 +170,11 @@ class SmallRun:
             )
         )
         number = [] if sequence is None else [("ce_sequence", b"%019d" % sequence)]
-        own = [("ce_id", message_id.encode()), ("ce_recordedtime", recorded_at.isoformat().encode())]
+        own = [
+            ("ce_id", message_id.encode()),
+            ("ce_time", NOON.isoformat().encode()),
+            ("ce_recordedtime", recorded_at.isoformat().encode()),
+        ]
         self.append(topic, key, body, [*(own if topic != LETTERS else []), *number, *headers])
 
     def append(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> Place:
@@ -319,7 +323,7 @@ def make_small_run() -> SmallRun:
         "created_at": NOON,
         "removed_at": None,
     }
-    run.tables["projects"][PROJECT] = {"squad_id": SQUAD, "name": "Project", "status": "active"}
+    run.tables["projects"][PROJECT] = {"squad_id": SQUAD, "name": "Project", "status": "active", "created_at": NOON}
     run.tables["tasks"][TASK] = {
         "squad_id": SQUAD,
         "project_id": PROJECT,
@@ -327,6 +331,7 @@ def make_small_run() -> SmallRun:
         "priority": "normal",
         "status": "completed",
         "assignee_id": None,
+        "created_at": NOON,
         "completed_at": NOON.astimezone(UTC),
     }
     return run

@@ -1,6 +1,7 @@
 """The judge itself: a run without faults passes, and every planted defect is found under its name."""
 
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -17,8 +18,9 @@ from checker.judge import Result, judge
 from checker.ordering import check_taken_in_order
 from checker.parking import check_not_overtaken, check_parked_in_order
 from checker.retelling import RETELL
-from domain import commands
+from domain import commands, events
 from domain.tables import RULES, SweepRule
+from domain.values import PlanTier
 from messages import ids
 from messages.registry import COMMAND_TYPES, EVENTS
 from tests.making import NOON, SOURCE
@@ -192,7 +194,7 @@ def _lose_answer(run: SmallRun) -> None:
 def _reply_to_nobody(run: SmallRun) -> None:
     """An outcome went to a topic that its command did not name."""
     record = run.topics[OUTCOMES][0]
-    run.publish(REPLIES, str(record.header("ce_id")), record.key or b"", record.value or b"", record.headers[2:])
+    run.publish(REPLIES, str(record.header("ce_id")), record.key or b"", record.value or b"", record.headers[3:])
 
 
 def _short_checkpoint(run: SmallRun) -> None:
@@ -255,6 +257,15 @@ def _leave_open(run: SmallRun) -> None:
     run.inbox[0] = replace(row, final=False, body=row.body.replace(b'"final":true', b'"final":false'))
 
 
+def _have_two_last_words(run: SmallRun) -> None:
+    """A final outcome was replaced by another one."""
+    row = run.inbox[0]
+    body = json.dumps(row.told | {"revision": 2}).encode()
+    run.inbox[0] = replace(row, revision=2, body=body)
+    outcome_id = ids.CommandIds(*row.identity).outcome(2)
+    run.publish(OUTCOMES, outcome_id, row.key.encode(), body, [("ce_causationid", row.identity.id.encode())])
+
+
 def _leave_waiting(run: SmallRun) -> None:
     row = run.inbox[-2]
     run.inbox[-2] = replace(row, outcome="parked", final=False)
@@ -299,8 +310,24 @@ def _apply_nothing_after_the_faults(run: SmallRun) -> None:
         attempt.intended_at -= 1
 
 
+def _apply_only_a_later_one_after_the_faults(run: SmallRun) -> None:
+    """The next that was to be applied is rejected, and one behind it is applied."""
+    user_id = MEMBER
+    registered = events.UserRegistered(user_id=user_id, plan_tier=PlanTier.FREE, registered_at=NOON)
+    run.applied(commands.RegisterUser(user_id=user_id, email="new@example.org", name="New"), registered)
+    run.tables["users"][user_id] = {**run.tables["users"][ADA]}
+    run.history.attempts[8].expected = "applied"
+    run.healed_at = NOON.timestamp()
+    for attempt in run.history.attempts[:8]:
+        attempt.intended_at -= 1
+
+
 DEFECTS: dict[str, tuple[Plant, set[Invariant]]] = {
     "an acknowledged record is lost": (_lose_acknowledged, {Invariant.ACKNOWLEDGED_KEPT, Invariant.AS_EXPECTED}),
+    "an acknowledged record has another key": (
+        lambda run: setattr(run.history.attempts[0], "key", BOB),
+        {Invariant.ACKNOWLEDGED_KEPT},
+    ),
     "a record is there whose sending failed": (_send_what_failed, {Invariant.FAILED_ABSENT}),
     "a command ends otherwise than foreseen": (_become_another, {Invariant.AS_EXPECTED}),
     "a command is skipped": (
@@ -332,6 +359,7 @@ DEFECTS: dict[str, tuple[Plant, set[Invariant]]] = {
     "an id is taken for the same with another content": (_change_content, {Invariant.ONE_CONTENT}),
     "a duplicate is refused": (_refuse_the_same, {Invariant.ONE_CONTENT}),
     "a command has no final outcome": (_leave_open, {Invariant.CONCLUDED, Invariant.OUTCOME_STORED}),
+    "a command has two final outcomes": (_have_two_last_words, {Invariant.CONCLUDED}),
     "a command waits that is not parked": (
         _leave_waiting,
         {Invariant.PARKED_KEPT, Invariant.OUTCOME_STORED, Invariant.AS_EXPECTED},
@@ -344,6 +372,10 @@ DEFECTS: dict[str, tuple[Plant, set[Invariant]]] = {
     "two parked commands change places": (_park_in_another_order, {Invariant.PARKED_IN_ORDER}),
     "a command overtakes its stream's dead letter": (_overtake, {Invariant.NOT_OVERTAKEN}),
     "two commands of a key change places": (_take_out_of_order, {Invariant.TAKEN_IN_ORDER}),
+    "the next command is not applied after the faults, but a later one": (
+        _apply_only_a_later_one_after_the_faults,
+        {Invariant.GOES_ON, Invariant.AS_EXPECTED},
+    ),
     "nothing is applied after the faults": (_apply_nothing_after_the_faults, {Invariant.GOES_ON}),
     "a checkpoint is short": (_short_checkpoint, {Invariant.CHECKPOINT_AT_END}),
     "a checkpoint is past the end": (_checkpoint_past_the_end, {Invariant.CHECKPOINT_AT_END}),
@@ -412,6 +444,14 @@ DEFECTS: dict[str, tuple[Plant, set[Invariant]]] = {
     ),
     "a project is there that was never told": (
         lambda run: run.tables["projects"].update(another=run.tables["projects"][PROJECT]),
+        {Invariant.STATE_REBUILT},
+    ),
+    "a project has another time than its event": (
+        lambda run: run.tables["projects"][PROJECT].update(created_at=NOON + timedelta(milliseconds=1)),
+        {Invariant.STATE_REBUILT},
+    ),
+    "a task has another time than its event": (
+        lambda run: run.tables["tasks"][TASK].update(created_at=NOON + timedelta(milliseconds=1)),
         {Invariant.STATE_REBUILT},
     ),
     "a user has another time than was told": (
