@@ -55,13 +55,30 @@ def _render_results(results: Mapping[str, Any]) -> Iterator[str]:
     dates = sorted({test["date"] for test in tests})
     minutes = sum(test["seconds"] for test in tests) / 60
     yield (
-        f"{len(tests)} tests have results ({counts}), which took {minutes:.0f} minutes:"
+        f"{len(tests)} of {results.get('of', 'an unknown number of')} tests have results ({counts}),"
+        f" which took {minutes:.0f} minutes:"
         f" {len(runs)} judged runs with {sum(run['commands'] for run in runs):,} commands."
         f" {results['machine']}, {results['stack']}, Python {results['python']},"
         f" commit {commits}, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}."
     )
     yield as_table(["fault", "times", "runs", *GROUPS, IN_TIME], _matrix(runs))
+    yield _count_deadlocks(runs)
     yield "Every run with its seeds is in `bench/results/faults.json`."
+
+
+def _count_deadlocks(runs: list[Run]) -> str:
+    """Say how often PostgreSQL ended a transaction because of a deadlock, and in which runs."""
+    counted = [run for run in runs if run.get("deadlocks") is not None]
+    if not counted:
+        return "Deadlocks were not counted."
+    met: Counter[str] = Counter()
+    for run in counted:
+        met[run["name"].partition("[")[0].removeprefix("test_").replace("_", " ")] += run["deadlocks"]
+    told = "; ".join(f"{times:,} in *{name}*" for name, times in met.most_common() if times)
+    return (
+        f"PostgreSQL ended {met.total():,} transactions because of a deadlock in the {len(counted)} runs that counted"
+        f" them{told and f': {told}'}. Whoever met one tried again."
+    )
 
 
 def _matrix(runs: list[Run]) -> Iterator[list[str]]:

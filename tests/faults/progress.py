@@ -1,9 +1,10 @@
-"""How far a run has come, as the tables say it; while the database is away, nobody knows."""
+"""How far a run has come, and with how many deadlocks, as the database says; while it is away, nobody knows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.settings import Settings
@@ -34,6 +35,22 @@ class Progress:
     def is_drained(self) -> bool:
         """Whether nothing is left to do."""
         return not self.undecided and not self.unpublished
+
+
+_DEADLOCKS: Final = text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+
+
+async def count_deadlocks(database: Database) -> int | None:
+    """Ask the server how often it ended a transaction of a database because of one, since its last crash.
+
+    Returns:
+        The number; nothing, if the server does not answer.
+    """
+    try:
+        async with database.engine.connect() as connection:
+            return int(await connection.scalar(_DEADLOCKS) or 0)
+    except UNREADABLE:
+        return None
 
 
 async def look(settings: Settings, database: Database, ends: Mapping[int, int]) -> Progress:

@@ -37,21 +37,26 @@ class Recorder:
 
     def __init__(self, *, path: Path | None, before: dict[str, Any], is_part: bool) -> None:
         self._path = path
-        self._kept = before.get("tests", []) if is_part else []
+        self._kept: list[dict[str, Any]] = before.get("tests", []) if is_part else []
         self._known = {each["test"]: each["seconds"] for each in before.get("tests", ())}
         self._where = before.get("machine", "nowhere yet")
         self._began = monotonic()
         self._left: dict[str, float] = {}
         self._total = 0
+        self._all: set[str] = set()
         self._tests: list[dict[str, Any]] = []
         self._seconds = 0.0
         self._commit = _commit()
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Choose the long tier, and of the short one what hurts a whole service: some of it is in no other."""
         chosen = [each for each in items if each.get_closest_marker("long_faults") or FAULTS in each.path.parents]
         config.hook.pytest_deselected(items=[each for each in items if each not in set(chosen)])
         items[:] = chosen
+        # Before anybody else chooses among them.
+        self._all = {each.nodeid for each in chosen}
+        self._kept = [each for each in self._kept if each["test"] in self._all]
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Say how long it will take."""
@@ -112,6 +117,7 @@ class Recorder:
             "machine": f"{platform.machine()}, {psutil.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB",
             "stack": stack.choose(os.environ).line.partition(";")[0],
             "python": sys.version.split()[0],
+            "of": len(self._all),
             "tests": [*(each for each in self._kept if each["test"] not in done), *self._tests],
         }
 

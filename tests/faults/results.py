@@ -21,6 +21,7 @@ class Run:
         judged: names of the invariants that were looked at; all, if absent.
         commands: how many were sent, repeats included.
         seconds: how long it took.
+        deadlocks: how many transactions PostgreSQL ended because of one; absent: nobody asked, or could.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Run:
     judged: tuple[str, ...] = tuple(each.name for each in Invariant)
     commands: int = 0
     seconds: float = 0
+    deadlocks: int | None = None
 
 
 def note_run(run: Run) -> None:

@@ -37,6 +37,7 @@ from checker.judge import Result, Verdict, judge
 from checker.topics import UnfinishedReadError
 from tests.faults.actors import Nursery
 from tests.faults.load import open_producer
+from tests.faults.progress import count_deadlocks
 from tests.faults.results import Run, note_run
 from tests.faults.stage import Stage
 
@@ -97,7 +98,7 @@ class Scenario(Stage):
         """
         verdict = await self._conclude(drain_seconds)
         self.verdict = verdict
-        note_run(self._describe(verdict))
+        note_run(self._describe(verdict, await count_deadlocks(self.database)))
         if not verdict.passed:
             raise AssertionError(self.tell(verdict))
         return verdict
@@ -154,7 +155,7 @@ class Scenario(Stage):
             ]
         )
 
-    def _describe(self, verdict: Verdict) -> Run:
+    def _describe(self, verdict: Verdict, deadlocks: int | None) -> Run:
         return Run(
             name=self.name,
             seed=self.seed,
@@ -163,6 +164,7 @@ class Scenario(Stage):
             broken=tuple(finding.invariant for finding in verdict.findings),
             commands=sum(len(producer.history.attempts) for producer in self.producers),
             seconds=round(monotonic() - self._began, 1),
+            deadlocks=deadlocks,
         )
 
 

@@ -11,7 +11,6 @@ import pytest
 from aiokafka.admin import NewPartitions
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.record.util import calc_crc32c
-from sqlalchemy import text
 
 from app import broker, topic_logs
 from app import checkpoints as operated
@@ -24,6 +23,7 @@ from tests.faults.actors import Nursery
 from tests.faults.conftest import Scenarios
 from tests.faults.extra import ExtraProducer, extra_producer
 from tests.faults.load import Producer
+from tests.faults.progress import count_deadlocks
 from tests.faults.proxying import before_kafka
 from tests.faults.rules import Message
 from tests.faults.scenario import Scenario, open_scenario
@@ -252,16 +252,7 @@ async def test_eight_processes_on_fifty_hot_squads(settings: Settings, nursery: 
                 ]
         await extra.acknowledge(sent)
         await run.until(lambda seen: seen.is_drained, "all is decided and published", 60)
-        run.journal.note("eight consumers on the same streams", deadlocks=await count_deadlocks(run))
+        run.journal.note("eight consumers on the same streams", deadlocks=await count_deadlocks(run.database))
         run.amend(without_order_of_outcomes)
         await run.conclude()
         assert all(consumer.code == 0 for consumer in consumers)
-
-
-async def count_deadlocks(run: Scenario) -> int:
-    """Ask the server how often it ended a transaction of this database because of one."""
-    async with run.database.engine.connect() as connection:
-        found = await connection.scalar(
-            text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
-        )
-    return int(found or 0)

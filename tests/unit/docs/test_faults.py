@@ -26,6 +26,7 @@ def _show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *runs: dict[str, obje
         "machine": "two cores",
         "stack": "a stack",
         "python": "3.11",
+        "of": 12,
         "tests": [
             {
                 "test": "a test",
@@ -52,6 +53,17 @@ def test_what_held_is_shown_for_each_fault(tmp_path: Path, monkeypatch: pytest.M
 
     assert "| relay killed | 40 | 2 |" + 9 * " held |" + " yes |" in shown
     assert "3,000 commands" in shown
+    assert "1 of 12 tests have results (1 passed)" in shown
+
+
+def test_deadlocks_are_shown_where_they_were_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [{**RUN, "deadlocks": 3}, {**RUN, "name": "test_another_run[1]", "deadlocks": 4}, {**RUN, "deadlocks": 0}]
+
+    shown = _show(tmp_path, monkeypatch, RUN, *runs)
+
+    assert "ended 7 transactions because of a deadlock in the 3 runs" in shown
+    assert ": 4 in *another run*; 3 in *a run*." in shown
+    assert "Deadlocks were not counted." in _show(tmp_path, monkeypatch, RUN)
 
 
 def test_what_was_broken_and_what_is_unknown_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
