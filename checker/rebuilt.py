@@ -26,7 +26,7 @@ class Rebuilt:
     feedback: Table = field(default_factory=dict)
     usage: Table = field(default_factory=dict)
     tasks_of_squad: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    now: datetime | None = None
+    now: datetime | None = field(default=None, compare=False)
 
 
 Retellings = Mapping[str, Callable[[Rebuilt, Data], None]]

@@ -104,6 +104,7 @@ class Bench:
         """Give the tables as their events tell them, and as they are, both as the checker compares them."""
         rebuilt = Rebuilt()
         for each in await self.outbox():
+            rebuilt.now = each["time"]
             RETELL[each["type"]](rebuilt, each["data"])
         told = State(**{table.name: getattr(rebuilt, table.name) for table in fields(State)})
         return told, (await read_tables(self.database.engine, group=GROUP, commands_topic=TOPIC)).state

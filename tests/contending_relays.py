@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -20,6 +21,7 @@ from outbox.wire import Record
 from tests.relaying import DisturbedError, execute
 
 PAGE_ROWS = (1, 3, 40, 2000)
+LARGE = 40
 NAME = "contending-relay"
 
 
@@ -31,12 +33,16 @@ class FragilePublisher:
         kafka: where the records go.
         chance: of all that.
         sleep_seconds: longer than the lease lasts.
+        candidate: whose it is.
+        page_rows: how large that one's pages are.
         done: counts what happened.
     """
 
     kafka: KafkaPublisher
     chance: random.Random
     sleep_seconds: float
+    candidate: int
+    page_rows: int
     done: Counter[str]
     rows: int = 0
     is_doomed: bool = False
@@ -57,11 +63,19 @@ class FragilePublisher:
             # Stands still like a process that was paused: nothing wakes it, and its lease runs out by the clock.
             await asyncio.sleep(self.sleep_seconds)
         refused = await self.kafka.publish(records, once=once)
-        self.done["rows given"] += len(records)
+        self._note(len(records))
         if draw > 0.98:
             self.cut("broke after publishing")
             raise DisturbedError
         return refused
+
+    def _note(self, rows: int) -> None:
+        self.done["rows given"] += rows
+        if rows:
+            self.done[f"published by candidate {self.candidate}"] += 1
+            self.done[f"pages of {self.page_rows}"] += 1
+        if self.page_rows >= rows > LARGE:
+            self.done[f"pages of {self.page_rows}, with more than {LARGE}"] += 1
 
     def cut(self, how: str) -> None:
         """Note that the relay was cut off, so that its last page may be on the topic once more."""
@@ -99,19 +113,27 @@ class ContendingRelays:
         """Relay until `stop`."""
         async with asyncio.TaskGroup() as group:
             for number in range(2):
-                group.create_task(self._stand(random.Random(self.seed * 1000 + 500 + number)))
+                group.create_task(self._stand(random.Random(self.seed * 1000 + 500 + number), number))
             group.create_task(self._kill_connections(random.Random(self.seed * 1000 + 600)))
 
     def stop(self) -> None:
         """Let them end."""
         self._stopped.set()
 
-    async def _stand(self, chance: random.Random) -> None:
+    async def _stand(self, chance: random.Random, number: int) -> None:
+        sizes = chain.from_iterable(chance.sample(PAGE_ROWS, len(PAGE_ROWS)) for _ in count())
         while not self._stopped.is_set():
             kafka = KafkaPublisher(
                 client={"bootstrap_servers": self.bootstrap_servers}, backoff_first_seconds=0.01, batch_bytes=100_000
             )
-            publisher = FragilePublisher(kafka=kafka, chance=chance, sleep_seconds=1.2, done=self.done)
+            publisher = FragilePublisher(
+                kafka=kafka,
+                chance=chance,
+                sleep_seconds=1.2,
+                candidate=number,
+                page_rows=next(sizes),
+                done=self.done,
+            )
             self._publishers.append(publisher)
             try:
                 await (self._let_run if chance.random() < 0.5 else self._step)(publisher, chance)
@@ -120,7 +142,6 @@ class ContendingRelays:
                 await publisher.close()
 
     def _build(self, publisher: FragilePublisher, chance: random.Random, *, ttl_seconds: float) -> tuple[Relay, Lease]:
-        page_rows, page_bytes = chance.choice(PAGE_ROWS), chance.choice((2000, 2**24))
         lease = Lease(
             database=self.database, name=relay_lease(0), ttl_seconds=ttl_seconds, renew_seconds=ttl_seconds / 10
         )
@@ -128,12 +149,11 @@ class ContendingRelays:
             database=self.database,
             publisher=publisher,
             lease=lease,
-            page_rows=page_rows,
-            page_bytes=page_bytes,
+            page_rows=publisher.page_rows,
+            page_bytes=chance.choice((2000, 2**24)),
             backoff_first_seconds=0.001,
             backoff_most_seconds=0.05,
         )
-        self.done[f"pages of {page_rows}"] += 1
         return relay, lease
 
     async def _let_run(self, publisher: FragilePublisher, chance: random.Random) -> None:
@@ -153,6 +173,7 @@ class ContendingRelays:
     async def _step(self, publisher: FragilePublisher, chance: random.Random) -> None:
         """Step a relay for a while; its lease is too short for its sleep."""
         relay, lease = self._build(publisher, chance, ttl_seconds=1)
+        has_forgotten = False
         try:
             for _ in range(chance.randint(5, 60)):
                 try:
@@ -161,6 +182,8 @@ class ContendingRelays:
                         await asyncio.sleep(0.02)
                         continue
                     await relay.relay_batch()
+                    self.done["cursor read again"] += has_forgotten
+                    has_forgotten = False
                 except LeaseLostError:
                     publisher.cut("lost the lease")
                 except DisturbedError:
@@ -171,7 +194,7 @@ class ContendingRelays:
                     publisher.cut("lost the connection")
                 if chance.random() < 0.1:
                     await relay.close()
-                    self.done["cursor read again"] += 1
+                    has_forgotten = True
         finally:
             await relay.close()
 

@@ -72,11 +72,15 @@ class UnrulyWriters:
     late_days: int = 2
     keys: Sequence[str] = (HOT, *(f"key-{number}" for number in range(1, 20)))
     done: Counter[str] = field(default_factory=Counter)
+    committed: set[int] = field(default_factory=set)
+    """Which of the writers committed something."""
     may_begin: asyncio.Event = field(default_factory=asyncio.Event)
     late_is_in: asyncio.Event = field(default_factory=asyncio.Event)
     late_is_ready: asyncio.Event = field(default_factory=asyncio.Event)
     late_may_end: asyncio.Event = field(default_factory=asyncio.Event)
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    _at_it: set[int] = field(default_factory=set)
+    """Which of the writers are in a transaction."""
 
     async def run(self) -> None:
         """Write until `stop`, whenever `may_begin` is set; whoever is at something brings it to its end."""
@@ -89,7 +93,7 @@ class UnrulyWriters:
                 group.create_task(self._write_late())
                 group.create_task(self._write_after_sleeping(random.Random(self.seed)))
                 for number in range(self.writers):
-                    group.create_task(self._write(random.Random(self.seed * 1000 + number)))
+                    group.create_task(self._write(random.Random(self.seed * 1000 + number), number))
         finally:
             await self._end_prepared()
 
@@ -99,52 +103,62 @@ class UnrulyWriters:
         self.may_begin.set()
         self.late_may_end.set()
 
-    async def _write(self, chance: random.Random) -> None:
+    async def _write(self, chance: random.Random, number: int) -> None:
         await self.late_is_in.wait()
         while not self._stopped.is_set():
             await self.may_begin.wait()
             async with self._transaction() as session:
+                self._at_it.add(number)
+                self.done["all writers at once"] += len(self._at_it) == self.writers
                 await self._add(session, chance)
-                await _pause(chance)
-                await self._end(session, chance)
+                await self._pause(chance)
+                if await self._end(session, chance):
+                    self.committed.add(number)
+            self._at_it.discard(number)
 
     async def _add(self, session: AsyncSession, chance: random.Random) -> None:
         if chance.random() < 0.4:
             await session.execute(text("SELECT pg_current_xact_id()"))
-            await _pause(chance)
+            self.done["transaction's id before the locks"] += 1
+            await self._pause(chance)
+        else:
+            self.done["transaction's id after the locks"] += 1
         if chance.random() < 0.2:
             await session.execute(text("SELECT nextval('outbox_position')"))
-            await _pause(chance)
+            self.done["position before the locks"] += 1
+            await self._pause(chance)
         for key in sorted(chance.sample(self.keys, chance.randint(1, 3)) + [HOT] * (chance.random() < 0.3)):
             version = await self._lock(session, key)
-            await _pause(chance)
+            await self._pause(chance)
             for way in chance.choices(("ROLLBACK TO", "RELEASE"), k=chance.choice((0, 0, 1, 2))):
                 await session.execute(text("SAVEPOINT s"))
                 added = await self._append(session, key, version, chance)
-                await _pause(chance)
+                await self._pause(chance)
                 await session.execute(text(f"{way} SAVEPOINT s"))
                 self.done[f"savepoint: {way.lower()}"] += 1
                 version = added if way == "RELEASE" else version
             await self._append(session, key, version, chance)
-            await _pause(chance)
+            await self._pause(chance)
 
-    async def _end(self, session: AsyncSession, chance: random.Random) -> None:
-        """Commit, or not, or prepare and let somebody else do that later."""
+    async def _end(self, session: AsyncSession, chance: random.Random) -> bool:
+        """Commit, or not, or prepare and let somebody else do that later; tell whether it is committed."""
         draw = chance.random()
         if draw >= 0.2:
             await session.execute(text("COMMIT"))
             self.done["committed"] += 1
-        elif draw < 0.08:
+            return True
+        if draw < 0.08:
             await session.execute(text("ROLLBACK"))
             self.done["rolled back"] += 1
-        else:
-            name = f"'{uuid4()}'"
-            await session.execute(text(f"PREPARE TRANSACTION {name}"))
-            await asyncio.sleep(chance.choice((0, 0.01, 0.1)))
-            how = "ROLLBACK" if chance.random() < 0.2 else "COMMIT"
-            async with own_connection(self.database) as other:
-                await other.execute(text(f"{how} PREPARED {name}"))
-            self.done[f"prepared: {how.lower()}"] += 1
+            return False
+        name = f"'{uuid4()}'"
+        await session.execute(text(f"PREPARE TRANSACTION {name}"))
+        await asyncio.sleep(chance.choice((0, 0.01, 0.1)))
+        how = "ROLLBACK" if chance.random() < 0.2 else "COMMIT"
+        async with own_connection(self.database) as other:
+            await other.execute(text(f"{how} PREPARED {name}"))
+        self.done[f"prepared: {how.lower()}"] += 1
+        return how == "COMMIT"
 
     async def _write_after_sleeping(self, chance: random.Random) -> None:
         await self.late_is_in.wait()
@@ -228,6 +242,7 @@ class UnrulyWriters:
             for name in await connection.scalars(text(query)):
                 await connection.execute(text(f"ROLLBACK PREPARED '{name}'"))
 
-
-async def _pause(chance: random.Random) -> None:
-    await asyncio.sleep(chance.choice((0, 0, 0, 0, 0.001, 0.002, 0.01)))
+    async def _pause(self, chance: random.Random) -> None:
+        seconds = chance.choice((0, 0, 0, 0, 0.001, 0.002, 0.01))
+        await asyncio.sleep(seconds)
+        self.done["paused"] += seconds > 0

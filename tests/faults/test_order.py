@@ -1,7 +1,8 @@
 """The relay's order, on real Kafka: unruly writers, changing days, retiring partitions, two relays that contend."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from itertools import chain
@@ -17,11 +18,13 @@ from checker.topics import read_topics
 from db.database import Database
 from outbox.connection import own_connection
 from outbox.day_tables import fetch_tables
+from outbox.days import POSITIONS_PER_DAY
 from outbox.partitions import Partitions
 from outbox.retention import Retention
 from outbox.status import fetch_status
 from tests.conftest import TopicFactory
-from tests.contending_relays import NAME, ContendingRelays
+from tests.contending_relays import LARGE, NAME, PAGE_ROWS, ContendingRelays
+from tests.faults.progress import count_deadlocks
 from tests.faults.results import Run, note_run
 from tests.relaying import fetch_rows
 from tests.unruly_writers import Clock, UnrulyWriters
@@ -37,19 +40,38 @@ JUDGED = (
 """The invariants of `checker.publishing`, which alone is asked here."""
 
 HAPPENED = {
+    "all writers at once": 1,
+    "paused": 20,
     "committed": 20,
     "rolled back": 1,
+    "transaction's id before the locks": 5,
+    "transaction's id after the locks": 5,
+    "position before the locks": 1,
     "savepoint: rollback to": 5,
     "savepoint: release": 5,
     "prepared: commit": 1,
-    "late": 1,
+    "prepared: rollback": 1,
     "slept": 1,
     "days": 5,
-    "retired": 1,
+    **{f"pages of {rows}": 2 for rows in PAGE_ROWS},
+    f"pages of {max(PAGE_ROWS)}, with more than {LARGE}": 1,
     "cursor read again": 1,
+    "published by candidate 0": 1,
+    "published by candidate 1": 1,
+    "lost the lease": 1,
+    "lost the connection": 1,
     "connections killed": 1,
+    "broke before publishing": 1,
+    "broke after publishing": 1,
+    "cancelled": 1,
 }
-"""How often what at least."""
+"""How often what at least, while the writers write; it goes on for so long."""
+
+HAPPENED_THEN = {"late": 1, "retired": 1}
+"""And in the end, when the late writer may commit, and its day be retired."""
+
+PATIENCE_SECONDS = 60
+"""How long at most the first is waited for."""
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -64,6 +86,7 @@ async def test_nothing_is_lost_or_out_of_order_whatever_writers_days_and_relays_
         )
         await play(database, clock, writers, relays, seconds=3)
         done = writers.done + relays.done
+        deadlocks = await count_deadlocks(database)
         case = await read_case(database, bootstrap_servers, topic, repeats_allowed=done["repeatable"])
     faults = list(chain.from_iterable(check(case) for check in publishing.CHECKS))
     print(f"seed {seed}: {dict(sorted(done.items()))}")  # noqa: T201 - pytest shows it with a failure
@@ -76,10 +99,19 @@ async def test_nothing_is_lost_or_out_of_order_whatever_writers_days_and_relays_
             judged=JUDGED,
             broken=tuple({fault.invariant for fault in faults}),
             seconds=round(monotonic() - began, 1),
+            deadlocks=deadlocks,
         )
     )
     assert faults == []
-    assert {what for what, least in HAPPENED.items() if done[what] < least} == set()
+    assert missing(done, HAPPENED | HAPPENED_THEN) == set()
+    assert writers.committed == set(range(12))
+    assert any(what.startswith("retired: no, ") for what in done), "nobody tried to while it was needed"
+    assert len({row.position // POSITIONS_PER_DAY for row in case.tables.outbox}) >= HAPPENED["days"]
+
+
+def missing(done: Counter[str], wanted: Mapping[str, int]) -> set[str]:
+    """Give what has not happened often enough."""
+    return {what for what, least in wanted.items() if done[what] < least}
 
 
 async def play(
@@ -87,10 +119,10 @@ async def play(
 ) -> None:
     """Let writers, days and relays do their worst for some time at least, until all is published."""
     await maintenance(database, clock).maintain_once()
-    async with asyncio.timeout(seconds + 90), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(seconds + PATIENCE_SECONDS + 60), asyncio.TaskGroup() as group:
         group.create_task(relays.run())
         writing = group.create_task(writers.run())
-        await change_days(database, clock, writers, seconds=seconds)
+        await change_days(database, clock, writers, relays, seconds=seconds)
         writers.stop()
         await writing
         with suppress(TimeoutError):
@@ -109,14 +141,20 @@ async def connected(url: str, name: str, pool_size: int) -> AsyncIterator[Databa
     await database.close()
 
 
-async def change_days(database: Database, clock: Clock, writers: UnrulyWriters, *, seconds: float) -> None:
+async def change_days(
+    database: Database, clock: Clock, writers: UnrulyWriters, relays: ContendingRelays, *, seconds: float
+) -> None:
     """Let days pass, maintained by two processes, and retire the first, in the end while writers hold their breath."""
     maintainers = [maintenance(database, clock) for _ in range(2)]
     async with asyncio.TaskGroup() as group:
         for each in maintainers:
             group.create_task(each.run())
         began = monotonic()
-        while monotonic() < began + seconds or not writers.late_is_ready.is_set():
+        while (
+            monotonic() < began + seconds
+            or not writers.late_is_ready.is_set()
+            or (missing(writers.done + relays.done, HAPPENED) and monotonic() < began + PATIENCE_SECONDS)
+        ):
             await asyncio.sleep(0.5)
             clock.go_on()
             writers.done["days"] += 1
