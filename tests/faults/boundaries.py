@@ -1,6 +1,7 @@
 """Has a process die at every boundary of a batch or page, one after another, each incarnation at the next."""
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
@@ -15,21 +16,32 @@ from tests.faults.scenario import Scenario
 ENOUGH: Final = 8
 """So many batches or pages without another boundary: there are no more."""
 
-DEADLINE_SECONDS: Final = 30.0
+DEADLINE_SECONDS: Final[dict[Unit, float]] = {"statement": 30.0, "await": 240.0}
+"""While each consumer dies in its first batch, there is nothing new for relays: so long that may take."""
 
 ROLES: Final[dict[Part, str]] = {"batch": "consumer", "page": "relay"}
 
 
-async def die_everywhere(run: Scenario, part: Part, unit: Unit) -> list[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deaths:
+    """Where processes died, and where those passed that did not, both by the names of boundaries.
+
+    Args:
+        died: one process each, in this order.
+        undisturbed: all boundaries of the batches or pages that the last process did, which lived on.
+    """
+
+    died: list[str]
+    undisturbed: frozenset[str]
+
+
+async def die_everywhere(run: Scenario, part: Part, unit: Unit) -> Deaths:
     """Start processes of which each dies at the next boundary, until one finds no more; that one lives on.
 
     Args:
         run: a scenario under load.
         part: of which boundaries.
         unit: what is counted.
-
-    Returns:
-        The names of the boundaries where they died.
     """
     role, known = ROLES[part], list[str]()
     while True:
@@ -37,12 +49,14 @@ async def die_everywhere(run: Scenario, part: Part, unit: Unit) -> list[str]:
         actor = await run.start(
             role, hook="tests.faults.hooks:kill_at", part=part, unit=unit, known=known, report=str(report)
         )
-        ended = await _watch(actor, report)
+        ended = await _watch(actor, report, DEADLINE_SECONDS[unit])
         if ended is None:
             # Under other load there might be one all the same.
             await actor.stop()
             await run.restart(actor)
-            return known
+            undisturbed = frozenset(name for each in read_report(report) for name in each["passed"])
+            run.journal.remark(f"{part} undisturbed", died=len(known), undisturbed=len(undisturbed))
+            return Deaths(died=known, undisturbed=undisturbed)
         known.append(str(ended["ended"]))
         assert actor.code == -9, actor.log_tail()
         progress = await run.glance()
@@ -51,9 +65,9 @@ async def die_everywhere(run: Scenario, part: Part, unit: Unit) -> list[str]:
         await _clear_away(run, part)
 
 
-async def _watch(actor: Actor, report: Path) -> dict[str, Any] | None:
+async def _watch(actor: Actor, report: Path, seconds: float) -> dict[str, Any] | None:
     """Give what the process said when it died, or nothing when it did enough without dying."""
-    deadline = monotonic() + DEADLINE_SECONDS
+    deadline = monotonic() + seconds
     while monotonic() < deadline:
         ended = not actor.lives
         told = read_report(report)
@@ -64,7 +78,7 @@ async def _watch(actor: Actor, report: Path) -> dict[str, Any] | None:
             return None
         assert not ended, f"{actor.role.name} ended with {actor.code}\n{actor.log_tail()}"
         await asyncio.sleep(0.02)
-    raise TimeoutError(f"{actor.role.name} did nothing for {DEADLINE_SECONDS:g} s\n{actor.log_tail()}")
+    raise TimeoutError(f"{actor.role.name} did nothing for {seconds:g} s\n{actor.log_tail()}")
 
 
 async def _clear_away(run: Scenario, part: Part) -> None:

@@ -1,7 +1,8 @@
 """Hooks of the tests' own in a process that runs the service: it ends itself with SIGKILL at a certain boundary.
 
 Boundaries of a batch or page lie before each statement, before each batch of records for Kafka, and after the whole;
-or, finer, wherever one of its coroutines waits, for then what it asked for is under way. Each has a name.
+or, finer, wherever one of its coroutines waits, for then what it asked for is under way. Each has a name: of the
+statement, or of the functions in which it waits; and which time that is in the batch or page.
 """
 
 import asyncio
@@ -31,7 +32,8 @@ PARTS: dict[Part, tuple[type, str]] = {"batch": (Processor, "apply"), "page": (R
 
 
 MOST: dict[Unit, int] = {"statement": 2, "await": 200}
-"""Statements are repeated for each sweep, batches of records for each partition: the second stands for all others."""
+"""Statements are repeated for each sweep, batches of records for each partition: the second stands for all others. Of
+awaits none does."""
 
 
 class Countdown:
@@ -50,26 +52,25 @@ class Countdown:
         self._is_over = False
         self._seen: Counter[str] = Counter()
 
-    def step(self, what: str, waiting: object = None) -> None:
-        """Pass a boundary, or end here.
-
-        Args:
-            what: is about to be done.
-            waiting: the coroutine that waits, for the report.
-        """
+    def step(self, what: str) -> None:
+        """Pass a boundary, where something is about to be done, or end here."""
         if self._is_over:
             return
         self._seen[what] += 1
-        name = f"{what} #{min(self._seen[what], self._most)}"
+        name = self._name(what, self._seen[what])
         if self._is_end(name):
-            self._write(ended=name, where=_where(waiting))
+            self._write(ended=name)
             os.kill(os.getpid(), signal.SIGKILL)
 
     def end(self, *, did_something: bool) -> None:
         """Let what the batch or page left behind, such as a client's own coroutine, no more be counted."""
         self._is_over = True
         if did_something:
-            self._write(passed=self._seen.total())
+            passed = {self._name(what, time) for what, times in self._seen.items() for time in range(1, times + 1)}
+            self._write(passed=sorted(passed))
+
+    def _name(self, what: str, time: int) -> str:
+        return f"{what} #{min(time, self._most)}"
 
     def _write(self, **what: object) -> None:
         with self._report.open("a") as file:
@@ -142,19 +143,19 @@ def _before(owner: type, name: str, describe: Callable[[tuple[Any, ...]], str]) 
     setattr(owner, name, counted)
 
 
-def _step(what: str, waiting: object = None) -> None:
+def _step(what: str) -> None:
     countdown = _countdown.get()
     if countdown is not None:
-        countdown.step(what, waiting)
+        countdown.step(what)
 
 
-def _where(waiting: object) -> list[str]:
+def _where(waiting: object) -> str:
     """Give the functions in which a coroutine waits, the innermost last."""
     found = []
     while isinstance(waiting, CoroutineType):
         found.append(waiting.__qualname__)
         waiting = waiting.cr_await
-    return found[-4:]
+    return " > ".join(found)
 
 
 class _Counted:
@@ -170,7 +171,7 @@ class _Counted:
                 waited_for = send()
             except StopIteration as end:
                 return end.value
-            _step("waiting", self._coroutine)
+            _step(_where(self._coroutine))
             try:
                 value = yield waited_for
             except BaseException as error:  # noqa: BLE001 - it is the coroutine's

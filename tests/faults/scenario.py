@@ -20,7 +20,7 @@ import asyncio
 import pickle
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +31,7 @@ from app import broker, wiring
 from app.demo.ground import scene_of
 from app.settings import Settings
 from checker.evidence import Evidence
+from checker.faults import Invariant
 from checker.gathering import gather
 from checker.history import History
 from checker.judge import Result, Verdict, judge
@@ -87,19 +88,24 @@ class Scenario(Stage):
             if not actor.lives:
                 await self.restart(actor)
 
-    async def conclude(self, *, drain_seconds: float = 40) -> Verdict:
+    async def conclude(self, *, drain_seconds: float = 40, not_promised: Collection[Invariant] = ()) -> Verdict:
         """Heal, drain, send one more command for every key, drain, stop, gather and judge.
 
         Args:
             drain_seconds: how long each drain may take; what is not drained then is UNKNOWN.
+            not_promised: what a fault of this run may break, as docs/faults.md says; it does not count as judged.
+
+        Returns:
+            The whole verdict, in which only what is not promised may be broken.
 
         Raises:
-            AssertionError: the verdict is not PASS; with seed, journal and findings, and the evidence is kept.
+            AssertionError: what is promised does not PASS; with seed, journal and findings, and the evidence is kept.
         """
         verdict = await self._conclude(drain_seconds)
-        self.verdict = verdict
-        note_run(self._describe(verdict, await count_deadlocks(self.database)))
-        if not verdict.passed:
+        self.verdict = _disregarding(verdict, not_promised)
+        judged = tuple(each.name for each in Invariant if each not in not_promised)
+        note_run(self._describe(self.verdict, judged, await count_deadlocks(self.database)))
+        if not self.verdict.passed:
             raise AssertionError(self.tell(verdict))
         return verdict
 
@@ -119,8 +125,8 @@ class Scenario(Stage):
             verdict = await self.judge()
         except (TimeoutError, UnfinishedReadError) as error:
             return Verdict(result=Result.UNKNOWN, gaps=(str(error) or repr(error),))
-        gaps = tuple(self.unexplained_ends())
-        return replace(verdict, result=Result.UNKNOWN, gaps=verdict.gaps + gaps) if gaps and verdict.passed else verdict
+        gaps = verdict.gaps + tuple(self.unexplained_ends())
+        return replace(verdict, result=Result.UNKNOWN if gaps and verdict.passed else verdict.result, gaps=gaps)
 
     async def judge(self) -> Verdict:
         """Gather the evidence of a run at rest and judge it."""
@@ -155,17 +161,26 @@ class Scenario(Stage):
             ]
         )
 
-    def _describe(self, verdict: Verdict, deadlocks: int | None) -> Run:
+    def _describe(self, verdict: Verdict, judged: tuple[str, ...], deadlocks: int | None) -> Run:
         return Run(
             name=self.name,
             seed=self.seed,
             result=verdict.result,
             faults=dict(self.journal.counts),
             broken=tuple(finding.invariant for finding in verdict.findings),
+            judged=judged,
             commands=sum(len(producer.history.attempts) for producer in self.producers),
             seconds=round(monotonic() - self._began, 1),
             deadlocks=deadlocks,
         )
+
+
+def _disregarding(verdict: Verdict, invariants: Collection[Invariant]) -> Verdict:
+    """Give a verdict as it is without some of the invariants."""
+    findings = tuple(each for each in verdict.findings if each.invariant not in invariants)
+    if findings or not verdict.findings:
+        return replace(verdict, findings=findings)
+    return replace(verdict, result=Result.UNKNOWN if verdict.gaps else Result.PASS, findings=())
 
 
 @asynccontextmanager

@@ -5,15 +5,19 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
+from checker.faults import Invariant
 from consumers.failures import Settler
 from db.database import Database
 from migrations import run as migrations
 from outbox.partitions import Partitions
 from tests import making
 from tests.applying import Bench
+from tests.faults.results import Run, note_run
 from tests.faults.servers import start_own
+from tests.judging import judge_run
 from tests.making import record
 from tests.poison import POISON
+from tests.relaying import RecordingPublisher, leading_relay
 from tests.sources import Alone
 
 CRASH = """
@@ -29,9 +33,15 @@ TRIGGER = f"""
 """
 
 
+JUDGED = tuple(each.name for each in Invariant if each not in {Invariant.GOES_ON, Invariant.REPEATED_LITTLE})
+"""Nothing is sent after it, and nobody counts what breaks."""
+
+
 @pytest.mark.long_faults
 @pytest.mark.timeout(300)
-async def test_command_that_crashes_postgresql_is_a_dead_letter_and_its_neighbours_are_applied() -> None:
+async def test_command_that_crashes_postgresql_is_a_dead_letter_and_its_neighbours_are_applied(
+    request: pytest.FixtureRequest,
+) -> None:
     async with start_own("embedded", postgres_settings={"fsync": "off"}) as servers:
         await asyncio.to_thread(migrations.upgrade, servers.database_url)
         database = Database(url=servers.database_url)
@@ -55,4 +65,21 @@ async def test_command_that_crashes_postgresql_is_a_dead_letter_and_its_neighbou
 
         assert await bench.rows("SELECT count(*) FROM users") == [(3,)]
         assert await bench.rows("SELECT command_id, reason FROM dead_letters") == [("2", "unexpected")]
+        publisher = RecordingPublisher()
+        async with leading_relay(database, publisher) as relay:
+            while await relay.pass_once():
+                pass
+        verdict = await judge_run(database, records, publisher.records)
         await database.close()
+    note_run(
+        Run(
+            name=request.node.name,
+            seed=0,
+            result=verdict.result,
+            faults={"PostgreSQL crashed by a command": 1},
+            broken=tuple(finding.invariant for finding in verdict.findings),
+            judged=JUDGED,
+            commands=len(records),
+        )
+    )
+    assert verdict.passed, verdict.tell()
