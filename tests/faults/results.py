@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from checker.faults import Invariant
+from checker.judge import Verdict
 
 _runs: list["Run"] = []
 
@@ -44,6 +45,30 @@ def note_run(run: Run) -> None:
     for name in run.judged:
         _ = Invariant[name]
     _runs.append(run)
+
+
+def note_verdict(
+    name: str, verdict: Verdict, faults: Mapping[str, int], *, seed: int, commands: int, deadlocks: int | None = None
+) -> None:
+    """Keep what the checker said of records that were applied by hand (`tests.judging`).
+
+    Args:
+        name: of the test.
+        verdict: on the run; nothing was sent after its faults, and nobody counted what broke.
+        faults, seed, commands, deadlocks: as in a run.
+    """
+    note_run(
+        Run(
+            name=name,
+            seed=seed,
+            result=verdict.result,
+            faults=faults,
+            broken=tuple(finding.invariant for finding in verdict.findings),
+            judged=tuple(each.name for each in Invariant if each not in {Invariant.GOES_ON, Invariant.REPEATED_LITTLE}),
+            commands=commands,
+            deadlocks=deadlocks,
+        )
+    )
 
 
 def take_runs() -> list[Run]:

@@ -5,14 +5,13 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from checker.faults import Invariant
 from consumers.failures import Settler
 from db.database import Database
 from migrations import run as migrations
 from outbox.partitions import Partitions
 from tests import making
 from tests.applying import Bench
-from tests.faults.results import Run, note_run
+from tests.faults.results import note_verdict
 from tests.faults.servers import start_own
 from tests.judging import judge_run
 from tests.making import record
@@ -31,10 +30,6 @@ CRASH = """
 TRIGGER = f"""
     CREATE TRIGGER crash BEFORE INSERT ON users FOR EACH ROW WHEN (NEW.name = '{POISON}') EXECUTE FUNCTION crash()
 """
-
-
-JUDGED = tuple(each.name for each in Invariant if each not in {Invariant.GOES_ON, Invariant.REPEATED_LITTLE})
-"""Nothing is sent after it, and nobody counts what breaks."""
 
 
 @pytest.mark.long_faults
@@ -71,15 +66,5 @@ async def test_command_that_crashes_postgresql_is_a_dead_letter_and_its_neighbou
                 pass
         verdict = await judge_run(database, records, publisher.records)
         await database.close()
-    note_run(
-        Run(
-            name=request.node.name,
-            seed=0,
-            result=verdict.result,
-            faults={"PostgreSQL crashed by a command": 1},
-            broken=tuple(finding.invariant for finding in verdict.findings),
-            judged=JUDGED,
-            commands=len(records),
-        )
-    )
+    note_verdict(request.node.name, verdict, {"PostgreSQL crashed by a command": 1}, seed=0, commands=len(records))
     assert verdict.passed, verdict.tell()

@@ -15,6 +15,7 @@ from consumers.records import Batch
 from db.database import Database
 from db.errors import classify, sqlstate
 from tests.applying import Bench
+from tests.faults.results import note_verdict
 from tests.judging import judge_run
 from tests.making import FakeRecord, record
 from tests.relaying import RecordingPublisher, leading_relay
@@ -87,7 +88,7 @@ def name_of(error: Exception) -> str:
 
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long_faults) for seed in range(2, 12))])
-async def test_eight_rivals_on_fifty_hot_squads_lose_and_double_nothing(database, record_property, seed):
+async def test_eight_rivals_on_fifty_hot_squads_lose_and_double_nothing(request, database, record_property, seed):
     arena = Arena()
     first = Bench(database)
     owners = [record(command, command_id=command.stream_id) for command in arena.registrations()]
@@ -109,6 +110,10 @@ async def test_eight_rivals_on_fifty_hot_squads_lose_and_double_nothing(database
 
     applied = [each for rival in rivals for batch in rival.rounds for each in batch]
     verdict = await judge_run(database, [*owners, *applied], publisher.records)
+    deadlocks = sum(rival.collisions["deadlock"] for rival in rivals)
+    records = len(owners) + len(applied)
+    name, faults = request.node.name, {"eight rivals for the same streams, e-mails and ids": 1}
+    note_verdict(name, verdict, faults, seed=seed, commands=records, deadlocks=deadlocks)
     assert verdict.passed, verdict
     counts = sum((rival.counts for rival in rivals), Counter[str]())
     collisions = sum((rival.collisions for rival in rivals), Counter[str]())
