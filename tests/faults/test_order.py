@@ -74,6 +74,7 @@ PATIENCE_SECONDS = 60
 """How long at most the first is waited for."""
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_nothing_is_lost_or_out_of_order_whatever_writers_days_and_relays_do(
     request: pytest.FixtureRequest, database_url: str, bootstrap_servers: str, topic_factory: TopicFactory, seed: int
@@ -119,7 +120,7 @@ async def play(
 ) -> None:
     """Let writers, days and relays do their worst for some time at least, until all is published."""
     await maintenance(database, clock).maintain_once()
-    async with asyncio.timeout(seconds + PATIENCE_SECONDS + 60), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(seconds + PATIENCE_SECONDS + 180), asyncio.TaskGroup() as group:
         group.create_task(relays.run())
         writing = group.create_task(writers.run())
         await change_days(database, clock, writers, relays, seconds=seconds)
