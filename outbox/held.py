@@ -14,7 +14,7 @@ from messages.keys import slot_of
 from outbox.refused import Refused
 
 _POSITIONS: Final = bindparam("positions", type_=ARRAY(BigInteger))
-_SLOTS: Final = (bindparam("slot_from", type_=SmallInteger), bindparam("slot_to", type_=SmallInteger))
+SLOTS: Final = (bindparam("slot_from", type_=SmallInteger), bindparam("slot_to", type_=SmallInteger))
 
 OF_HOLD: Final = """h.slot = :slot AND h.topic = :topic AND h.key IS NOT DISTINCT FROM :key
         AND (h.key IS NOT NULL OR h.position = :position)"""
@@ -58,7 +58,7 @@ _LINES: Final = """
 
 LINES: Final = text(_LINES.format(which=OF_HOLD)).bindparams(*HOLD)
 AWAITING: Final = text(_LINES.format(which="h.awaits = :awaits AND h.slot BETWEEN :slot_from AND :slot_to")).bindparams(
-    bindparam("awaits", type_=Text), *_SLOTS
+    bindparam("awaits", type_=Text), *SLOTS
 )
 
 # Lines that came while a release was under way are part of it; and a release that is refused is over.
@@ -86,7 +86,7 @@ _LET_OTHERS_AWAIT: Final = text(
 ).bindparams(
     bindparam("now", type_=Text),
     bindparam("awaits", type_=Text),
-    *_SLOTS,
+    *SLOTS,
     bindparam("keys", type_=ARRAY(LargeBinary)),
     _POSITIONS,
 )

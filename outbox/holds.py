@@ -8,14 +8,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple, Self
 
-from sqlalchemy import ARRAY, LargeBinary, SmallInteger, Text, bindparam, text
+from sqlalchemy import ARRAY, LargeBinary, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from outbox.held import HOLD, OF_HOLD, Hold
+from outbox.held import HOLD, OF_HOLD, SLOTS, Hold
 from outbox.refused import Refused, behind
 from outbox.wire import Record
-
-_SLOTS: Final = (bindparam("slot_from", type_=SmallInteger), bindparam("slot_to", type_=SmallInteger))
 
 _LOAD: Final = text(
     """
@@ -24,7 +22,7 @@ _LOAD: Final = text(
     WHERE slot BETWEEN :slot_from AND :slot_to
     GROUP BY topic, key
     """
-).bindparams(*_SLOTS)
+).bindparams(*SLOTS)
 
 _FIRST: Final = text(
     f"SELECT min(h.position), max(h.awaits) FROM held h WHERE {OF_HOLD}"  # noqa: S608 - constants only
@@ -37,7 +35,7 @@ _FIRST_OF_KEYS: Final = text(
     WHERE slot BETWEEN :slot_from AND :slot_to AND topic = :topic AND key = ANY(:keys)
     GROUP BY key
     """
-).bindparams(*_SLOTS, bindparam("topic", type_=Text), bindparam("keys", type_=ARRAY(LargeBinary)))
+).bindparams(*SLOTS, bindparam("topic", type_=Text), bindparam("keys", type_=ARRAY(LargeBinary)))
 
 _COUNT_AWAITING: Final = text(
     """
@@ -46,7 +44,7 @@ _COUNT_AWAITING: Final = text(
     WHERE awaits IS NOT NULL AND slot BETWEEN :slot_from AND :slot_to
     GROUP BY awaits
     """
-).bindparams(*_SLOTS)
+).bindparams(*SLOTS)
 
 
 class First(NamedTuple):

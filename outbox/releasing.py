@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import SmallInteger, bindparam, text
+from sqlalchemy import text
 
 from outbox import held
-from outbox.held import GONE, Hold
+from outbox.held import GONE, SLOTS, Hold
 from outbox.held_pages import HeldPages
 from outbox.refused import Refused, shown_key
 from outbox.wire import Record
@@ -23,7 +23,7 @@ REQUESTED: Final = text(
     ORDER BY position
     LIMIT 1
     """
-).bindparams(bindparam("slot_from", type_=SmallInteger), bindparam("slot_to", type_=SmallInteger))
+).bindparams(*SLOTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
