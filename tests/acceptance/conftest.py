@@ -40,6 +40,7 @@ async def eventually(what: str, check: Callable[[], Awaitable[bool]], seconds: f
     deadline = monotonic() + seconds
     while not await check():
         assert monotonic() < deadline, f"not within {seconds} s: {what}"
+        # What is waited for is the fact; this is only how often it is asked for.
         await asyncio.sleep(0.05)
 
 

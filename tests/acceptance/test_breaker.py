@@ -8,8 +8,8 @@ from db import controls
 from db.database import Database
 from tests.acceptance.conftest import eventually, send
 from tests.acceptance.test_consuming import assert_one_effect_each, decided, rows
-from tests.acceptance.test_pausing import consumer_process
 from tests.acceptance.test_undecodable import of_partition
+from tests.inside import process_inside
 
 LIMIT = 5
 
@@ -46,7 +46,7 @@ async def test_flood_stops_its_partition_until_a_reset_or_a_restart(service: Set
     for number in (0, 2):
         await send(service, of_partition(number, 10))
 
-    async with consumer_process(quick) as process:
+    async with process_inside(quick, "consumer") as process:
 
         async def is_stopped() -> bool:
             return name in process.describe["stopped"]()
@@ -71,7 +71,7 @@ async def test_flood_stops_its_partition_until_a_reset_or_a_restart(service: Set
         await eventually("it goes on, up to the limit", is_stopped_again)
         assert await letters(database) == 2 * LIMIT
 
-    async with consumer_process(quick) as process:
+    async with process_inside(quick, "consumer") as process:
         await eventually("it goes on after a restart", lambda: decided(database, 30))
         assert await letters(database) == 12
         assert process.describe["stopped"]() == {}

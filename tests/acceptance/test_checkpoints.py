@@ -119,6 +119,7 @@ async def test_topic_made_anew_under_a_running_consumer_stops_with_the_count(ser
         assert int(end) + int(short) == 10
 
         await send(service, of_partition(1, 8))
+        # Longer than the two seconds after which stopped partitions are looked at again: only time shows that it stays.
         await asyncio.sleep(2.5)
         assert await stopped(source, 1), "a log that grew past the checkpoint is no other log for that"
         assert await decided(database, 10)

@@ -20,7 +20,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import stack as stacks
-from app import broker, wiring
+from app import broker
 from app.demo.ground import needs_of, scene_of
 from app.demo.processes import Processes
 from app.demo.sending import Sender
@@ -33,6 +33,7 @@ from checker.history import History
 from checker.judge import Result, Verdict, judge
 from db.database import Database
 from stack import variables
+from tests.inside import process_inside
 
 SQUAD = (sys.executable, "-c", "from app.cli.main import main; main()")
 DEMO = (*SQUAD, "demo")
@@ -114,13 +115,7 @@ async def finished_run(settings: Settings, database: Database, tmp_path: Path) -
         processes=Processes({}, environment={}, directory=tmp_path),
         on_decided=lambda _: None,
     )
-    async with (
-        wiring.open_process(settings, "all") as service,
-        broker.open_producer(settings) as producer,
-        asyncio.TaskGroup() as tasks,
-    ):
-        for part in service.parts:
-            tasks.create_task(part.run())
+    async with broker.open_producer(settings) as producer, process_inside(settings, "all"):
         sender = Sender(producer=producer, topic=settings.topic("commands"), history=history)
         for planned in (workload.users(), workload.work()):
             for each in planned:
@@ -128,8 +123,6 @@ async def finished_run(settings: Settings, database: Database, tmp_path: Path) -
             await sender.flush()
             await watch.until_decided(history.ends())
         await watch.until_published()
-        for part in service.parts:
-            part.stop()
     return FinishedRun(settings, history, database)
 
 

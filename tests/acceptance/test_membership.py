@@ -35,6 +35,11 @@ async def consuming(settings, database, **own):
         await asyncio.wait([task])
 
 
+async def let_pass(*, heartbeats: int) -> None:
+    """Let time pass: members hear of a rebalance by their heartbeats, and only time shows that there is none."""
+    await asyncio.sleep(heartbeats * QUICK["heartbeat_seconds"])
+
+
 async def have_all(settings, *sources) -> bool:
     """Tell whether each has partitions, and all are read."""
     shares = [set(source.positions) for source in sources]
@@ -85,7 +90,7 @@ async def test_second_process_with_a_static_members_name_puts_the_first_one_out_
             generation = second.generation
             await send(service, [making.register_user() for _ in range(20)])
             await eventually("it works", lambda: decided(database, 20))
-            await asyncio.sleep(3 * QUICK["heartbeat_seconds"])
+            await let_pass(heartbeats=3)
             assert second.generation == generation
 
 
@@ -99,7 +104,7 @@ async def test_batches_under_way_are_finished_before_their_partitions_are_given_
             await eventually("batches are under way", lambda: is_at_work(consumer))
             async with consuming(service, database) as (other_consumer, other, _):
                 await eventually("its partitions are taken away", lambda: is_not_a_member(first))
-                await asyncio.sleep(2 * QUICK["heartbeat_seconds"])
+                await let_pass(heartbeats=2)
                 assert not other.positions, "the group waits"
                 await session.rollback()
                 await eventually("both have a share", lambda: have_all(service, first, other))
@@ -133,7 +138,7 @@ async def test_batch_that_outlives_its_budget_loses_its_partitions_and_is_fenced
 
 def hold_batches(consumer, go_on) -> None:
     """Let each batch of a consumer wait before its transaction begins."""
-    processor = consumer._settler._processor
+    processor = consumer._settler._applier._processor
     apply = processor.apply
 
     async def wait_and_apply(*batch):
@@ -175,7 +180,7 @@ async def test_members_that_come_and_go_move_partitions_once_each_time(service, 
             async with consuming(service, database) as (_, slow, _):
                 await eventually("it is dealt partitions that it cannot read yet", lambda: is_dealt(slow))
                 generations = first.generation, slow.generation
-                await asyncio.sleep(4 * QUICK["heartbeat_seconds"])
+                await let_pass(heartbeats=4)
                 assert (first.generation, slow.generation) == generations
                 await session.rollback()
                 await eventually("both read", lambda: have_all(service, first, slow))

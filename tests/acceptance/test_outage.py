@@ -15,8 +15,8 @@ from tests.faults.standby import Address
 from tests.making import new_id
 
 NOWHERE = "postgresql+asyncpg://127.0.0.1:1/nothing"
-AWAY_SECONDS = 1.5
-"""With waits of a hundredth of a second at most, each part tries some hundred times."""
+ATTEMPTS = 100
+"""So often a batch is tried while the database is away; with waits of a hundredth of a second, the others too."""
 BATCH = 3
 SENT_MEANWHILE = 120
 """Far more than is read ahead of so small batches."""
@@ -55,6 +55,10 @@ async def test_outage_of_the_database_is_told_when_it_begins_and_when_it_ends(se
             async def has_answered(count: int) -> bool:
                 return await answered(service) >= count
 
+            async def has_tried() -> bool:
+                samples, _ = await scrape(process)
+                return samples["squad_retries_total", "transient"] >= ATTEMPTS
+
             async def is_full() -> bool:
                 return await read_ahead(process) >= 2 * BATCH * settings.lanes
 
@@ -64,7 +68,7 @@ async def test_outage_of_the_database_is_told_when_it_begins_and_when_it_ends(se
             await address.lead_to(NOWHERE)
             await send(service, registrations(SENT_MEANWHILE))
             await eventually("as much is read ahead as may be", is_full)
-            await asyncio.sleep(AWAY_SECONDS)
+            await eventually("a batch was tried often", has_tried)
             buffered = await read_ahead(process)
             during = process.printed[before:]
             assert process.lives

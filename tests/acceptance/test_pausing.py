@@ -1,9 +1,5 @@
 """Paused partitions on a real broker: whoever has them leaves them alone, and nothing is lost or done twice."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import pytest
 
 from app import wiring
@@ -14,19 +10,7 @@ from db.database import Database
 from tests.acceptance.conftest import eventually, send
 from tests.acceptance.test_consuming import assert_one_effect_each, decided, rows
 from tests.acceptance.test_undecodable import of_partition
-
-
-@asynccontextmanager
-async def consumer_process(settings: Settings) -> AsyncIterator[wiring.Process]:
-    """Run all parts of a consumer."""
-    async with wiring.open_process(settings, "consumer") as process, asyncio.TaskGroup() as tasks:
-        for part in process.parts:
-            tasks.create_task(part.run())
-        try:
-            yield process
-        finally:
-            for part in process.parts:
-                part.stop()
+from tests.inside import process_inside
 
 
 async def pause(database: Database, target: str) -> None:
@@ -58,26 +42,26 @@ async def test_pause_of_a_partition_survives_rebalances_and_restarts(service: Se
         read = [partition for each in processes for partition in each.describe["positions"]()]
         return paused == [target] and len(set(read)) == len(read) == 2
 
-    async with consumer_process(quick) as first:
+    async with process_inside(quick, "consumer") as first:
         await send_to_all(20)
         await eventually("all are decided", lambda: decided(database, 60))
         await pause(database, target)
         await eventually("it is paused", lambda: paused_by(first))
         await send_to_all(200)
         await eventually("the others go on", lambda: decided(database, 460))
-        async with consumer_process(quick) as second:
+        async with process_inside(quick, "consumer") as second:
             await eventually("both have partitions", lambda: paused_by(first, second))
             await send_to_all(10)
             await eventually("the others go on again", lambda: decided(database, 480))
         await eventually("the first has all of them back", lambda: paused_by(first))
     # Of what it reads only at its start.
-    async with consumer_process(quick.model_copy(update={"controls_interval_seconds": 600})) as third:
+    async with process_inside(quick.model_copy(update={"controls_interval_seconds": 600}), "consumer") as third:
         await eventually("it is paused from the start", lambda: paused_by(third))
         await send_to_all(10)
         await eventually("the others go on after a restart", lambda: decided(database, 500))
         assert await decided_by_partition(database) == {0: 240, 1: 20, 2: 240}
     await resume(database, target)
-    async with consumer_process(quick):
+    async with process_inside(quick, "consumer"):
         await eventually("it goes on where it was", lambda: decided(database, 720))
     await assert_one_effect_each(database, 720)
 
@@ -94,9 +78,9 @@ async def test_paused_consumer_keeps_its_place_in_the_group(service: Settings, d
         counts = [len(each.describe["paused"]()) for each in processes]
         return all(counts) and sum(counts) == 3
 
-    async with consumer_process(quick) as first:
+    async with process_inside(quick, "consumer") as first:
         await eventually("it has all partitions", lambda: paused(first))
-        async with consumer_process(quick) as second:
+        async with process_inside(quick, "consumer") as second:
             await eventually("they share the partitions", lambda: paused(first, second))
         await eventually("it has all back", lambda: paused(first))
         assert await decided_by_partition(database) == {}

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app import life, postgres, wiring
+from app import life, postgres
 from app.cli.faults import EXIT_UNREACHABLE, EXIT_USAGE, explain
 from app.ending import Ending
 from app.settings import Settings, SettingsError
@@ -21,6 +21,7 @@ from outbox.wake import CHANNEL
 from tests import making
 from tests.acceptance.conftest import eventually, send
 from tests.acceptance.test_consuming import assert_one_effect_each, decided, rows
+from tests.inside import process_inside
 from tests.making import new_id
 from tests.pgbouncer import WHY_NOT_HERE, pooling
 
@@ -42,19 +43,6 @@ def through(settings: Settings, url: str, **changes: object) -> Settings:
     return Settings(**(kept | pooler | changes))
 
 
-@asynccontextmanager
-async def running_here(settings: Settings):
-    """Run a consumer process's parts inside the test."""
-    async with wiring.open_process(settings, "consumer") as process, asyncio.TaskGroup() as tasks:
-        for part in process.parts:
-            tasks.create_task(part.run())
-        try:
-            yield
-        finally:
-            for part in process.parts:
-                part.stop()
-
-
 async def test_consumer_behind_it_applies_each_command_once_though_connections_are_cut(service, database, pooled_url):
     settings = through(service, pooled_url, lanes=3)
     await postgres.check_database(settings, "consumer")
@@ -65,7 +53,7 @@ async def test_consumer_behind_it_applies_each_command_once_though_connections_a
     listener = await asyncpg.connect(service.database_url.replace("+asyncpg", ""))
     await listener.add_listener(CHANNEL, lambda *_: heard.set())
 
-    async with running_here(settings):
+    async with process_inside(settings, "consumer"):
         await send(service, [making.register_user(user_id)])
         await eventually("the user is known", lambda: decided(database, 1))
         await asyncio.wait_for(heard.wait(), 10)

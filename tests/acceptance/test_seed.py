@@ -8,13 +8,13 @@ import pytest
 from rich.console import Console
 from sqlalchemy import text
 
-from app import wiring
 from app.demo.report import Report
 from app.seeding.plan import Plan, Size
 from app.seeding.run import NotDecidedError, Seeding
 from app.settings import Settings
 from db.database import Database
 from tests.acceptance.conftest import running
+from tests.inside import process_inside
 
 
 async def rows(database: Database, query: str) -> list[tuple[object, ...]]:
@@ -55,13 +55,9 @@ async def test_nobody_who_decides_is_told_instead_of_waited_for(service: Setting
 
 
 async def test_verb_prints_what_was_done(service: Settings) -> None:
-    async with wiring.open_process(service, "consumer") as process, asyncio.TaskGroup() as tasks:
-        for part in process.parts:
-            tasks.create_task(part.run())
+    async with process_inside(service, "consumer"):
         with running(service, "seed", "--squads", "2", "--tasks", "5", "--seed", "7", "--json") as verb:
             code, printed = await asyncio.to_thread(verb.finish)
-        for part in process.parts:
-            part.stop()
 
     assert code == 0, printed
     assert json.loads(printed.splitlines()[-1])["seed"] == 7

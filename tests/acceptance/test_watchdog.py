@@ -152,6 +152,7 @@ async def test_client_that_has_nothing_to_give_is_left_alone(service, database):
             await session.execute(text("LOCK TABLE inbox IN ACCESS EXCLUSIVE MODE"))
             await send(service, of_partition(2, 3))
             generation = source.generation
+            # Twice as long as a client may stand still here: only time shows that it is left alone.
             await asyncio.sleep(2.2)
             assert (source.rebuilds, source.generation) == (0, generation)
             await session.rollback()

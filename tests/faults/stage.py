@@ -18,6 +18,7 @@ from tests.faults.actors import Actor, Nursery, Role
 from tests.faults.journal import Journal
 from tests.faults.load import Sends
 from tests.faults.progress import UNREADABLE, Progress, look
+from tests.inside import process_inside
 
 POLL_SECONDS: Final = 0.05
 COMMANDS: Final = {
@@ -118,14 +119,8 @@ class Stage:
             kind: which parts.
             settings: if they differ from the scenario's.
         """
-        async with wiring.open_process(settings or self.settings, kind) as process, asyncio.TaskGroup() as tasks:
-            for part in process.parts:
-                tasks.create_task(part.run())
-            try:
-                yield process
-            finally:
-                for part in process.parts:
-                    part.stop()
+        async with process_inside(settings or self.settings, kind) as process:
+            yield process
 
     async def _start(self, role: Role) -> Actor:
         self._started += 1

@@ -15,7 +15,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import stack as stacks
-from app import broker, topic_logs, wiring
+from app import broker, topic_logs
 from app.doctor.examine import examine
 from app.doctor.finding import Finding, Verdict
 from app.settings import Settings, variable
@@ -27,6 +27,7 @@ from migrations import run as migrations
 from outbox.days import first_position, partition_name
 from stack.ports import find_free_port
 from tests.acceptance.conftest import eventually, running, send
+from tests.inside import process_inside
 from tests.making import new_id, register_user
 
 TODAY = datetime.now(UTC).date()
@@ -65,15 +66,11 @@ def topic_of(settings: Settings, name: str) -> str:
 
 async def test_everything_is_checked_and_a_service_that_runs_is_well(service: Settings, database: Database) -> None:
     await send(service, [register_user(new_id())])
-    async with wiring.open_process(service, "all") as process, asyncio.TaskGroup() as tasks:
-        for part in process.parts:
-            tasks.create_task(part.run())
+    async with process_inside(service, "all"):
         async with database.transaction() as session:
             await ProcessRow(kind="all").describe(session, {})
         await eventually("all partitions are read", lambda: begun(service))
         found = await findings(service)
-        for part in process.parts:
-            part.stop()
 
     wrong = {name: each.found for name, each in found.items() if each.verdict is not Verdict.OK}
     assert wrong.keys() <= {"kafka"}, "a mock is all that may be said"
