@@ -17,7 +17,9 @@ from consumers.assignment import Assignment
 from consumers.checkpoints import Checkpoint
 from consumers.comparison import LastRecords
 from consumers.failing import Failing, still_failing
+from consumers.parking import ParkingLimits
 from consumers.records import Partition
+from consumers.room import Room
 from db.database import Database
 from db.telling import Spell
 from db.waiting import jittered_seconds, wait_for
@@ -43,6 +45,7 @@ class Adoption:
         group: the consumer group.
         topic: of the commands.
         first_start: where a group without any checkpoint of the topic begins.
+        room: says whether what may not be parked may be parked again; none: by the limits that are the default.
         recheck_seconds: how often it is looked whether a stopped partition's checkpoint was moved.
         deploy_seconds: how long a half-done deploy is waited for.
     """
@@ -57,6 +60,7 @@ class Adoption:
         group: str,
         topic: str,
         first_start: FirstStart,
+        room: Room | None = None,
         recheck_seconds: float = 2,
         deploy_seconds: float = 60,
     ) -> None:
@@ -67,6 +71,7 @@ class Adoption:
         self._group = group
         self._topic = topic
         self._first_start = first_start
+        self._room = room or Room(limits=ParkingLimits())
         self._recheck_seconds = recheck_seconds
         self._deploy_seconds = deploy_seconds
         self.failing: Failing | None = None
@@ -99,15 +104,20 @@ class Adoption:
             await asyncio.sleep(next(waits))
 
     async def resume_once(self) -> None:
-        """Let those stopped partitions be adopted again whose checkpoints were moved since."""
+        """Let those stopped partitions be adopted again whose checkpoints were moved since, or that have room again."""
         stopped = self._assignment.stopped_here()
         if not stopped:
             return
         async with self._database.transaction() as session:
             stored = await checkpoints.load(session, self._group, stopped)
+            stops = {partition: self._assignment.stops[partition] for partition in stopped}
+            roomy = await self._room.find(session, {each: stop.awaits for each, stop in stops.items() if stop.awaits})
         for partition in stopped & self._assignment.stopped_here():
             if self._assignment.stops[partition].is_over(stored.get(partition)):
                 logger.info("the checkpoint of %s was moved; the partition is no longer stopped", partition)
+                self._assignment.go_on(partition)
+            elif partition in roomy:
+                logger.info("there is room to park again; %s is no longer stopped", partition)
                 self._assignment.go_on(partition)
 
     async def adopt_once(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
@@ -20,6 +20,7 @@ from db.describing import describe
 from db.errors import Failure, classify
 from db.telling import HalfDeployedError
 from db.waiting import wait_for
+from domain.values import Id
 
 logger = logging.getLogger("squad.consumer")
 
@@ -35,7 +36,7 @@ class Reads(Protocol):
 
     def is_current(self, batch: Batch) -> bool: ...
     def read_again(self, batch: Batch) -> None: ...
-    def stop_partition(self, partition: Partition, why: str, next_offset: int) -> None: ...
+    def stop_partition(self, partition: Partition, why: str, next_offset: int, awaits: Collection[Id] = ()) -> None: ...
 
 
 class _Verdict(Enum):

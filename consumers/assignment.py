@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from consumers.buffer import LaneBuffer
 from consumers.checkpoints import Checkpoint
 from consumers.records import Batch, Partition, Record, partition_of
 from db.controls import CONSUMER, Pauses
+from domain.values import Id
 
 logger = logging.getLogger("squad.source")
 
@@ -22,11 +23,15 @@ class Stop:
         why: for the operator.
         next_offset: the checkpoint in front of what stopped it; `None`: none is known.
         accepted_at: when an operator had last moved that checkpoint.
+        awaits: the streams in which there must be room again; none: that is not what it waits for.
+        since: when it was stopped.
     """
 
     why: str
     next_offset: int | None
     accepted_at: datetime | None
+    awaits: Collection[Id] = ()
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def is_over(self, checkpoint: Checkpoint | None) -> bool:
         """Tell whether the checkpoint was moved since: by an operator, or by another consumer that got further."""
@@ -126,9 +131,9 @@ class Assignment:
         self._accepted_at[partition] = checkpoint.accepted_at
         self.adopted.set()
 
-    def stop(self, partition: Partition, why: str, next_offset: int | None) -> None:
-        """Take nothing more from this partition, until its checkpoint is moved from there."""
-        self._stops[partition] = Stop(why, next_offset, self._accepted_at.get(partition))
+    def stop(self, partition: Partition, why: str, next_offset: int | None, awaits: Collection[Id] = ()) -> None:
+        """Take nothing more from this partition, until its checkpoint is moved from there, or there is room."""
+        self._stops[partition] = Stop(why, next_offset, self._accepted_at.get(partition), awaits)
         self.forget([partition])
         logger.error("partition %s is stopped: %s", partition, why)
 

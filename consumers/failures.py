@@ -110,7 +110,7 @@ class Settler:
         while error is not None:
             [record] = batch.records
             if isinstance(error, HaltError):
-                return self._stop(batch, f"{name_of(record)} is not applied: {error}")
+                return self._stop(batch, f"{name_of(record)} is not applied: {error}", error)
             if attempts >= self._attempts:
                 return await self._give_up(batch, error, attempts, since)
             if await wait_for(self._stopping, next(waits)):
@@ -143,13 +143,14 @@ class Settler:
         if not isinstance(refused, HaltError):
             logger.error("no dead letter can be made of it: %s", trace(refused))
         why = refused if isinstance(refused, HaltError) else f"no dead letter can be made of it: {describe(refused)}"
-        return self._stop(batch, f"{name_of(record)} cannot be applied: {describe(error)}; {why}")
+        return self._stop(batch, f"{name_of(record)} cannot be applied: {describe(error)}; {why}", refused)
 
     def _waits(self) -> Iterator[float]:
         return jittered_seconds(first_seconds=self._backoff_seconds, most_seconds=self._backoff_most_seconds)
 
-    def _stop(self, batch: Batch, why: str) -> frozenset[Partition]:
+    def _stop(self, batch: Batch, why: str, error: Exception | None = None) -> frozenset[Partition]:
         [record] = batch.records
         partition = partition_of(record)
-        self._source.stop_partition(partition, why, batch.begins[partition])
+        awaits = error.awaits if isinstance(error, HaltError) else ()
+        self._source.stop_partition(partition, why, batch.begins[partition], awaits)
         return frozenset({partition})

@@ -59,6 +59,9 @@ _ADD_STREAMS: Final = text(
 )
 
 
+_ROOM_LETS_IT_GO_ON: Final = "it goes on by itself once half of that is gone"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParkingLimits:
     """How many records may wait.
@@ -148,11 +151,14 @@ class Parking:
             if length.waiting > self.limits.of_stream:
                 raise HaltError(
                     f"{self.limits.of_stream} records wait behind dead letter {self._letters[stream]} already, and more"
-                    " may not (SQUAD_PARKED_STREAM_MAX_COMMANDS)"
+                    f" may not (SQUAD_PARKED_STREAM_MAX_COMMANDS); {_ROOM_LETS_IT_GO_ON}",
+                    awaits=streams,
                 )
             if self._waiting > self.limits.in_all:
                 raise HaltError(
-                    f"{self.limits.in_all} records are parked already, and more may not be (SQUAD_PARKED_MAX_COMMANDS)"
+                    f"{self.limits.in_all} records are parked already, and more may not be (SQUAD_PARKED_MAX_COMMANDS);"
+                    f" {_ROOM_LETS_IT_GO_ON}",
+                    awaits=streams,
                 )
             self._rows.append(_row(incoming, stream, length.last))
 
@@ -172,6 +178,26 @@ class Parking:
 async def look(session: AsyncSession, streams: Collection[Id]) -> set[Id]:
     """Give those of the streams that are parked at the moment, without a lock."""
     return {row[0] for row in await fetch_records(session, LOOK, {"streams": list(streams)})}
+
+
+async def has_room(session: AsyncSession, streams: Collection[Id], limits: ParkingLimits) -> bool:
+    """Tell whether a command that was not parked because too many were would get on now.
+
+    It does if its streams are parked no more, or if of either limit only half is used: with less room it would stop
+    again soon, once and once more while a redrive makes room.
+
+    Args:
+        session: any.
+        streams: what the command writes.
+        limits: how many records may wait.
+    """
+    if not await look(session, streams):
+        return True
+    asked = {"streams": sorted(streams), "most": limits.in_all // 2 + 1}
+    lengths = await fetch_records(session, _LENGTHS, asked)
+    return all(
+        (waiting or 0) <= limits.of_stream // 2 and in_all <= limits.in_all // 2 for _, _, waiting, in_all in lengths
+    )
 
 
 def _row(incoming: Incoming, stream: Id, number: int) -> tuple[object, ...]:

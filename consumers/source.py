@@ -14,18 +14,21 @@ from aiokafka import AIOKafkaConsumer
 
 from consumers import unpacking
 from consumers.adoption import Adoption, FirstStart
-from consumers.assignment import Assignment
+from consumers.assignment import Assignment, Stop
 from consumers.caught_up import Drained
 from consumers.comparison import LastRecords
 from consumers.group_offsets import GroupOffsets
 from consumers.member import Member
 from consumers.membership import Membership
+from consumers.parking import ParkingLimits
 from consumers.polling import Polling
 from consumers.records import Batch, Partition
+from consumers.room import Room
 from consumers.succession import Succession
 from db.controls import Pauses
 from db.database import Database
 from db.waiting import wait_for
+from domain.values import Id
 
 logger = logging.getLogger("squad.source")
 
@@ -44,6 +47,7 @@ class Source:
         max_bytes: of a batch's records; a batch has one record at least.
         max_unpacked_bytes: what the records that came in one piece may unpack to.
         first_start: where a group without any checkpoint of the topic begins.
+        parking: how many records may wait behind dead letters; a partition that stopped for it goes on with room.
         accept_producer_time: whether commands may be decided by their producers' time stamps.
         poll_seconds: how long a poll waits for records.
         commit_seconds: how often the group's offsets are committed, for other people's tools only.
@@ -65,6 +69,7 @@ class Source:
         max_bytes: int = 4 * 1024 * 1024,
         max_unpacked_bytes: int = unpacking.DEFAULT_BYTES,
         first_start: FirstStart = "earliest",
+        parking: ParkingLimits | None = None,
         accept_producer_time: bool = False,
         poll_seconds: float = 0.2,
         commit_seconds: float = 1,
@@ -80,6 +85,7 @@ class Source:
         self._membership = membership
         self._max_records = max_records
         self._first_start: FirstStart = first_start
+        self._room = Room(limits=parking or ParkingLimits())
         self._accept_producer_time = accept_producer_time
         self._poll_seconds = poll_seconds
         self._commit_seconds = commit_seconds
@@ -140,6 +146,7 @@ class Source:
             group=self._group,
             topic=self._topic,
             first_start=self._first_start,
+            room=self._room,
             deploy_seconds=self._deploy_seconds,
         )
         polling = Polling(
@@ -187,9 +194,16 @@ class Source:
         """Forget where the batch's partitions were read to, and begin at their checkpoints again."""
         self._assignment.forget(batch.begins.keys())
 
-    def stop_partition(self, partition: Partition, why: str, next_offset: int) -> None:
-        """Read no further in a partition, until its checkpoint is moved away from this offset."""
-        self._assignment.stop(partition, why, next_offset)
+    def stop_partition(self, partition: Partition, why: str, next_offset: int, awaits: Collection[Id] = ()) -> None:
+        """Read no further in a partition, until its checkpoint is moved away from this offset.
+
+        Args:
+            partition: which one.
+            why: for the operator.
+            next_offset: its checkpoint, in front of the record that stopped it.
+            awaits: streams in which there must be room: with that, it goes on by itself.
+        """
+        self._assignment.stop(partition, why, next_offset, awaits)
 
     # What operators ask for
 
@@ -220,6 +234,11 @@ class Source:
     def stopped(self) -> Mapping[Partition, str]:
         """The partitions that are stopped, and why."""
         return {partition: stop.why for partition, stop in self._assignment.stops.items()}
+
+    @property
+    def stops(self) -> Mapping[Partition, Stop]:
+        """The same with since when, and what each waits for."""
+        return self._assignment.stops
 
     @property
     def positions(self) -> Mapping[Partition, int]:

@@ -14,10 +14,16 @@ def jittered_seconds(*, first_seconds: float = 0.1, most_seconds: float = 30) ->
         first_seconds: the first ceiling.
         most_seconds: the highest ceiling.
     """
-    ceiling = first_seconds
-    while True:
+    for ceiling in doubling_seconds(first_seconds=first_seconds, most_seconds=most_seconds):
         yield random.uniform(0, ceiling)  # noqa: S311 - no secret
-        ceiling = min(ceiling * 2, most_seconds)
+
+
+def doubling_seconds(*, first_seconds: float, most_seconds: float) -> Iterator[float]:
+    """Give waits for ever, each twice the one before, up to the most."""
+    seconds = first_seconds
+    while True:
+        yield seconds
+        seconds = min(seconds * 2, most_seconds)
 
 
 async def wait_for(event: asyncio.Event, timeout_seconds: float) -> bool:

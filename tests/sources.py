@@ -1,6 +1,9 @@
 """What stands for the source where batches are made by hand."""
 
+from collections.abc import Collection
+
 from consumers.records import Batch, Partition
+from domain.values import Id
 
 
 class Readers:
@@ -10,6 +13,7 @@ class Readers:
         self.current = True
         self.again: list[Batch] = []
         self.stopped: dict[Partition, str] = {}
+        self.awaits: Collection[Id] = ()
 
     def is_current(self, batch: Batch) -> bool:
         return self.current
@@ -17,8 +21,8 @@ class Readers:
     def read_again(self, batch: Batch) -> None:
         self.again.append(batch)
 
-    def stop_partition(self, partition: Partition, why: str, next_offset: int) -> None:
-        self.stopped[partition] = why
+    def stop_partition(self, partition: Partition, why: str, next_offset: int, awaits: Collection[Id] = ()) -> None:
+        self.stopped[partition], self.awaits = why, awaits
 
 
 class NobodyElse(Readers):
@@ -31,5 +35,5 @@ class NobodyElse(Readers):
 class Alone(NobodyElse):
     """Nobody else reads its partitions, and nothing is to stop them."""
 
-    def stop_partition(self, partition: Partition, why: str, next_offset: int) -> None:
+    def stop_partition(self, partition: Partition, why: str, next_offset: int, awaits: Collection[Id] = ()) -> None:
         raise AssertionError(why)

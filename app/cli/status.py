@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-_LEFT_OUT: Final = {"why", "started_at", "last_error", "epoch", "lease_until"}
+_LEFT_OUT: Final = {"why", "since", "started_at", "last_error", "epoch", "lease_until"}
 """What only --json has in its tables: it would not fit a terminal, or stands above them."""
 
 _CLEAR: Final = "\033[2J\033[H"

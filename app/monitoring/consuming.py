@@ -67,10 +67,13 @@ def read_partitions(source: Source) -> Iterator[Reading]:
         yield Reading("squad_partition_position", position, (str(partition.number),))
     for partition, lag in source.lags.items():
         yield Reading("squad_partition_lag_records", lag, (str(partition.number),))
-    stopped, paused = source.stopped, source.paused
+    stops, paused, now = source.stops, source.paused, datetime.now(UTC)
     for partition in source.dealt:
-        yield Reading("squad_partition_stopped", partition in stopped, (str(partition.number),))
-        yield Reading("squad_partition_paused", partition in paused, (str(partition.number),))
+        number, stop = (str(partition.number),), stops.get(partition)
+        yield Reading("squad_partition_stopped", stop is not None, number)
+        yield Reading("squad_partition_stopped_seconds", (now - stop.since).total_seconds() if stop else 0, number)
+        yield Reading("squad_partition_awaits_room", bool(stop and stop.awaits), number)
+        yield Reading("squad_partition_paused", partition in paused, number)
 
 
 def read_breaker(breaker: Breaker) -> Iterator[Reading]:

@@ -143,6 +143,13 @@ _METRICS: Final = (
         "squad_partition_lag_records", "consumer", "Offsets of the log that are in no batch yet.", partition=NUMBERS
     ),
     _gauge("squad_partition_stopped", "consumer", "1: the partition is stopped.", partition=NUMBERS),
+    _gauge("squad_partition_stopped_seconds", "consumer", "For how long; 0: it is not.", partition=NUMBERS),
+    _gauge(
+        "squad_partition_awaits_room",
+        "consumer",
+        "1: it is stopped because too many commands are parked, and goes on by itself.",
+        partition=NUMBERS,
+    ),
     _gauge("squad_partition_paused", "consumer", "1: an operator paused the partition.", partition=NUMBERS),
     # The inbox and the dead letters
     _gauge("squad_breaker_open_partitions", "consumer", "Partitions that too many dead letters have stopped."),

@@ -109,7 +109,13 @@ def _describe_partition(gathered: Gathered, name: str, partition: Partition | No
         "lag": lag,
         "in_flight": 0 if reader is None else reader.state.get("in_flight", {}).get(name, 0),
         "why": why,
+        "since": _since(gathered, name) if state == "stopped" else None,
     }
+
+
+def _since(gathered: Gathered, name: str) -> str | None:
+    """Say since when a partition is stopped; an earlier release does not tell."""
+    return next((sinces[name] for each in gathered.consumers if name in (sinces := _whys(each, "stopped_since"))), None)
 
 
 def _state_of(gathered: Gathered, name: str, reader: Described | None) -> tuple[str, str | None]:

@@ -51,7 +51,8 @@ def find_attention(gathered: Gathered) -> Iterator[str]:
         if partition["state"] != "read":
             # A pause says itself what is paused.
             begin = f"{partition['partition']} {partition['state']}"
-            yield partition["why"] if partition["why"].startswith(begin) else f"{begin}: {partition['why']}"
+            since = f" since {partition['since']}" if partition["since"] else ""
+            yield partition["why"] if partition["why"].startswith(begin) else f"{begin}{since}: {partition['why']}"
     for shard in describe_shards(gathered):
         if shard["state"] != "led":
             yield f"shard {shard['shard']} {shard['state']}: {shard['why'] or 'no relay has its lease'}"

@@ -22,9 +22,14 @@ def build_processor(settings: Settings, database: Database, breaker: Breaker | N
         group=settings.consumer_group,
         topics=build_topics(settings),
         decoder=build_decoder(settings),
-        parking=ParkingLimits(of_stream=settings.parked_stream_max_commands, in_all=settings.parked_max_commands),
+        parking=build_parking(settings),
         breaker=breaker,
     )
+
+
+def build_parking(settings: Settings) -> ParkingLimits:
+    """Say how many records may wait behind dead letters."""
+    return ParkingLimits(of_stream=settings.parked_stream_max_commands, in_all=settings.parked_max_commands)
 
 
 def build_redriver(settings: Settings, database: Database) -> Redriver:

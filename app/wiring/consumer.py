@@ -7,7 +7,7 @@ from app.controls import Controls
 from app.monitoring import consuming
 from app.monitoring.looking import look_at_letters
 from app.settings import Settings
-from app.wiring.applying import build_breaker, build_policies, build_processor
+from app.wiring.applying import build_breaker, build_parking, build_policies, build_processor
 from app.wiring.parts import Process, show_error
 from consumers.breaker import Breaker
 from consumers.caught_up import CaughtUp
@@ -93,6 +93,9 @@ def _show(
     process.describe["breaker"] = breaker.describe
     process.describe["paused"] = lambda: {str(each): why for each, why in source.paused.items()}
     process.describe["stopped"] = lambda: {str(each): why for each, why in source.stopped.items()}
+    process.describe["stopped_since"] = lambda: {
+        str(each): stop.since.isoformat(timespec="seconds") for each, stop in source.stops.items()
+    }
 
 
 def add_pruning(process: Process, settings: Settings, database: Database, source: Source) -> None:
@@ -149,6 +152,7 @@ def build_source(settings: Settings, database: Database) -> Source:
         max_bytes=settings.batch_max_bytes,
         max_unpacked_bytes=settings.fetch_max_unpacked_bytes,
         first_start=settings.first_start,
+        parking=build_parking(settings),
         accept_producer_time=settings.accept_producer_time,
         poll_seconds=settings.consumer_poll_seconds,
         commit_seconds=settings.group_commit_seconds,

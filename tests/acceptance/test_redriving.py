@@ -11,7 +11,7 @@ from app import topic_logs
 from app.cli.main import app
 from tests import making
 from tests.acceptance.conftest import environment, eventually, running, send
-from tests.acceptance.test_consuming import consuming, decided
+from tests.acceptance.test_consuming import consuming, decided, rows
 from tests.applying import Bench
 from tests.making import new_id
 from tests.poison import POISON, poison
@@ -68,6 +68,35 @@ async def test_failed_command_and_those_behind_it_are_redriven_in_order(service,
     assert told[ids[0]] == [("dead-lettered", 1, False), ("applied", 2, True)]
     assert [told[each] for each in ids[1:4]] == [[("parked", 1, False), ("applied", 2, True)]] * 3
     assert told[ids[4]] == told[more[0]] == [("applied", 1, True)]
+
+
+async def test_partition_that_stopped_because_too_many_wait_goes_on_by_itself_after_the_redrive(
+    service, database, monkeypatch
+):
+    user, squad = new_id(), new_id()
+    few = service.model_copy(update={"failure_attempts": 1, "parked_stream_max_commands": 2})
+    for name, value in environment(few).items():
+        monkeypatch.setenv(name, value)
+    async with consuming(few, database) as (_, source):
+        await send(few, [making.register_user(user)])
+        await eventually("there is a user", lambda: decided(database, 1))
+
+        async def is_stopped() -> bool:
+            return bool(source.stopped)
+
+        with monkeypatch.context() as patch:
+            poison(patch)
+            await send(few, [making.create_squad(user, squad, name=POISON)])
+            await send(few, [making.create_project(squad) for _ in range(5)])
+            await eventually("too many wait", is_stopped)
+        assert await rows(database, "SELECT count(*) FROM inbox") == [(1 + 1 + 2,)]
+        verb = ["dead-letters", "redrive", "--all", "--execute", "--reason", "mended"]
+        result = await asyncio.to_thread(CliRunner().invoke, app, verb)
+        assert result.exit_code == 0, result.output
+        await eventually("it goes on", lambda: decided(database, 7))
+
+        assert source.stopped == {}
+        assert await rows(database, "SELECT DISTINCT outcome FROM inbox") == [("applied",)]
 
 
 async def test_redrive_that_is_killed_and_done_again_applies_every_parked_command_once_and_in_order(

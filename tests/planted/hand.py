@@ -1,6 +1,6 @@
 """A consumer whose every step is taken by hand, on a log in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from consumers import checkpoints
 from consumers.decode import Decoder
@@ -9,6 +9,7 @@ from consumers.outgoing import Topics
 from consumers.processor import Processor
 from consumers.records import Batch, Partition
 from db.database import Database
+from domain.values import Id
 from messages.codec import Limits
 from tests.making import FakeRecord
 
@@ -86,5 +87,5 @@ class Hand:
         for partition in batch.begins:
             self._positions.pop(partition, None)
 
-    def stop_partition(self, partition: Partition, why: str, next_offset: int) -> None:
+    def stop_partition(self, partition: Partition, why: str, next_offset: int, awaits: Collection[Id] = ()) -> None:
         self.stopped[partition] = why

@@ -37,6 +37,7 @@ BUILT_WITHIN = {
     "Polling": "built by Source, of its own limits",
     "Reader": "built by Pages, of its own limits",
     "Retries": "built by Reader, of its own limits",
+    "Room": "built by Source: how often it is looked whether a partition that waits for room may go on",
     "Sending": "built by KafkaPublisher, of its own limits",
     "Settler": "built by Consumer, of its own limits",
     "Silence": "built by Polling, of its own limits",

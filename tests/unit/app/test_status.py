@@ -82,7 +82,7 @@ def test_partition_says_what_keeps_it_from_being_read():
     stopped = {str(P1): "the record at offset 7 cannot be applied"}
     gathered = replace(
         WELL,
-        processes=[consumer(P0, stopped=stopped, paused={str(P2): "by ada"})],
+        processes=[consumer(P0, stopped=stopped, stopped_since={str(P1): "noon"}, paused={str(P2): "by ada"})],
         controls=[paused(str(P2)), paused(str(P0))],
         checkpoints={each: Checkpoint(next_offset=3) for each in (P0, P1, P2, P10)},
         log_ends=dict.fromkeys((P0, P1, P2, P10), 5),
@@ -95,7 +95,7 @@ def test_partition_says_what_keeps_it_from_being_read():
         ("squad.commands[10]", "nobody"),
     ], "by number"
     wants = "\n".join(find_attention(gathered))
-    assert "squad.commands[1] stopped: the record at offset 7 cannot be applied" in wants
+    assert "squad.commands[1] stopped since noon: the record at offset 7 cannot be applied" in wants
     assert "squad.commands[2] paused by ada@here at" in wants
     assert wants.count("squad.commands[2]") == 1, "it is named once"
     assert "squad.commands[10] nobody: no consumer has it" in wants

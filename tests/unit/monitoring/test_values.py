@@ -19,6 +19,7 @@ from app.monitoring.pools import read_pools
 from app.monitoring.processes import read_answer, read_process
 from app.monitoring.readiness import read_readiness
 from app.monitoring.readings import Reading
+from consumers.assignment import Stop
 from consumers.inbox_floor import Standing
 from consumers.records import Partition
 from consumers.tally import Tally
@@ -137,7 +138,7 @@ def partitions() -> tuple[Values, Values]:
         positions={P3: 43, P7: 44},
         lags={P3: 45, P7: 46},
         dealt=[P3, P5, P7],
-        stopped={P5: "it cannot be read"},
+        stops={P5: Stop("too many wait", 7, None, ["a squad"], datetime.now(UTC) - timedelta(hours=1))},
         paused={P7: "by an operator"},
     )
     expected: Values = {
@@ -152,6 +153,12 @@ def partitions() -> tuple[Values, Values]:
         ("squad_partition_stopped", "3"): False,
         ("squad_partition_stopped", "5"): True,
         ("squad_partition_stopped", "7"): False,
+        ("squad_partition_stopped_seconds", "3"): 0,
+        ("squad_partition_stopped_seconds", "5"): ago(3600),
+        ("squad_partition_stopped_seconds", "7"): 0,
+        ("squad_partition_awaits_room", "3"): False,
+        ("squad_partition_awaits_room", "5"): True,
+        ("squad_partition_awaits_room", "7"): False,
         ("squad_partition_paused", "3"): False,
         ("squad_partition_paused", "5"): False,
         ("squad_partition_paused", "7"): True,
