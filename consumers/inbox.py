@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import CursorResult, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from consumers.records import Record
 from db.rows import RowType
 
 
@@ -156,6 +157,10 @@ class Provisional(NamedTuple):
     topic: str
     partition: int
     offset: int
+
+    def is_of(self, record: Record) -> bool:
+        """Tell whether this is what was decided of a record, and not of another one with the same id."""
+        return (self.topic, self.partition, self.offset) == (record.topic, record.partition, record.offset)
 
 
 FIND_PROVISIONAL: Final = text(

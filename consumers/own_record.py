@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from consumers.culprits import envelope_of
 from consumers.decide import Decisions, streams_of
 from consumers.decode import Incoming
 from consumers.inbox import Identity, Provisional
@@ -64,13 +63,14 @@ async def settle(
 def _discard(
     own: Incoming, letter: LockedLetter, results: Results, provisional: Mapping[Identity, Provisional]
 ) -> None:
-    """End a command's story; one that has no outcome of its own, because nobody could read who sent it, gets none."""
-    envelope = own.envelope or envelope_of(own.record)
-    if envelope is None:
-        return
-    identity = own.identity = Identity(envelope.source, envelope.id)
-    row = provisional.get(identity)
-    if row is None:
+    """End a command's story.
+
+    What has no outcome of its own gets none now: nobody could tell who sent it, its sender was never allowed to, or its
+    id is another command's. Nobody waits for one: it was not answered when it came.
+    """
+    envelope, identity = own.envelope, own.identity
+    row = None if identity is None else provisional.get(identity)
+    if envelope is None or identity is None or row is None:
         return
     own.fingerprint = row.fingerprint
     outcome = CommandOutcome(

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from consumers import dead_letters, inbox, letter_locks, own_record, queues
+from consumers.answered import find_answered
 from consumers.culprits import Culprit
 from consumers.decide import Decisions, declare_reads
 from consumers.decode import Decoder, Incoming
-from consumers.inbox import Identity, Known, Provisional, RivalError
+from consumers.inbox import Identity, Provisional, RivalError
 from consumers.letter_filter import LetterState
 from consumers.letter_locks import Act, LockedLetter, SettledError
 from consumers.outgoing import Topics
@@ -25,9 +26,6 @@ from db.write import write_state
 from domain.reads import Reads
 from domain.values import Id
 
-NOTHING_FORGOTTEN: Final = -1
-"""A floor for commands that the inbox knows: it keeps those whose outcomes are not final."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Loaded:
@@ -36,22 +34,6 @@ class _Loaded:
     queues: Queues
     incoming: dict[int, Incoming]
     """Of each parked record, by the identity of its object."""
-
-    @property
-    def everything(self) -> list[Incoming]:
-        return [*([] if self.own is None else [self.own]), *self.incoming.values()]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Answered:
-    known: dict[Identity, Known]
-    provisional: dict[Identity, Provisional]
-    """Of the records here; of the others', what is known is as final as any."""
-    floor_microseconds: int
-
-    @property
-    def revisions(self) -> dict[Identity, int]:
-        return {identity: row.revision + 1 for identity, row in self.provisional.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +66,7 @@ class Step:
             Exception: what the database or a handler said.
         """
         loaded = await self._load(session, letter_id, order, attempt)
-        letter, answered = loaded.letter, await _find_answered(session, loaded)
+        letter, answered = loaded.letter, await find_answered(session, loaded.own, loaded.incoming.values())
         seen = await queues.look(session, {stream for each in loaded.queues.records for stream in each.streams})
         plan = loaded.queues.plan(seen, letter.id, most=attempt.most - attempt.own)
         # Nothing else is loaded, so that what fails alone is the culprit.
@@ -128,18 +110,6 @@ class Step:
         return _Loaded(letter=letter, own=own, queues=begun, incoming=by_object)
 
 
-async def _find_answered(session: AsyncSession, loaded: _Loaded) -> _Answered:
-    identities = {each.identity for each in loaded.everything if each.identity is not None}
-    found = await inbox.find(session, identities)
-    provisional = _own_rows(loaded.everything, await inbox.find_provisional(session, identities))
-    own_is_known = loaded.own is None or loaded.own.identity in provisional
-    return _Answered(
-        known={identity: each for identity, each in found.known.items() if identity not in provisional},
-        provisional=provisional,
-        floor_microseconds=NOTHING_FORGOTTEN if own_is_known else found.floor_microseconds,
-    )
-
-
 def _add_streams(reads: Reads, streams: Iterable[Id]) -> None:
     """Lock the root of each stream, too, of whatever kind it is: nothing is parked in it meanwhile."""
     for stream in streams:
@@ -156,17 +126,6 @@ async def _lock_streams(session: AsyncSession, loaded: _Loaded, reads: Reads, se
     if any(parked.get(stream) != behind for stream, behind in seen.items()):
         raise RivalError("a stream was handed on meanwhile")
     return parked
-
-
-def _own_rows(incoming: Iterable[Incoming], found: dict[Identity, Provisional]) -> dict[Identity, Provisional]:
-    """Leave out inbox rows that are another record's, which has the same id: that one is to be redriven itself."""
-    own = {}
-    for each in incoming:
-        row = None if each.identity is None else found.get(each.identity)
-        place = (each.record.topic, each.record.partition, each.record.offset)
-        if each.identity is not None and row is not None and (row.topic, row.partition, row.offset) == place:
-            own[each.identity] = row
-    return own
 
 
 async def _write(session: AsyncSession, decisions: Decisions, provisional: dict[Identity, Provisional]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from checker.judge import Result
 from consumers import inbox
 from consumers.inbox import RivalError
 from consumers.letter_locks import UnfitError
@@ -12,9 +13,11 @@ from consumers.permissions import Permissions
 from messages import codec
 from tests import making
 from tests.applying import Bench
+from tests.judging import judge_run
 from tests.making import FakeRecord, record
 from tests.poison import POISON, poison
 from tests.redriving import DISCARD, REDRIVE, Redriving, park
+from tests.relaying import RecordingPublisher, leading_relay
 from tests.settling import APPLIED, DEAD, execute, project
 
 pytestmark = pytest.mark.usefixtures("poisonous")
@@ -126,6 +129,54 @@ async def test_record_whose_sender_nobody_could_name_is_applied_once_it_may(data
 
     assert await redriving.told("0") == [("applied", 1, True)]
     assert await bench.rows("SELECT state, replay_count FROM dead_letters") == [("redriven", 1)]
+
+
+def only(*types: str) -> Permissions:
+    """Give permissions by which the tests' source may send these types only."""
+    return Permissions(sources={making.SOURCE: types})
+
+
+async def test_letter_whose_sender_is_forbidden_by_now_gets_its_final_outcome_when_it_is_discarded(database):
+    """Its producer was told that more will follow, and waits; a copy that nobody answered changes nothing."""
+    redriving = Redriving(Bench(database))
+    await redriving.begin()
+    made = record(making.create_project(redriving.mine), command_id="0", extensions={"replyto": "shop.outcomes"})
+    await redriving.settle(made)
+    redriving.bench.processor = Bench(database, permissions=only("user.*")).processor
+    await redriving.bench.apply(FakeRecord(key=made.key, value=made.value, headers=made.headers))
+    rows = await redriving.bench.rows("SELECT CAST(id AS text), reason FROM dead_letters ORDER BY record_offset")
+    (letter, _), (copy, reason) = rows
+    assert reason == "source-forbidden"
+
+    assert "may not send" in str((await redriving.redriver().settle(copy, REDRIVE)).failed)
+    await redriving.redriver().settle(copy, DISCARD)
+    assert await redriving.told("0") == [("dead-lettered", 1, False)]
+    await redriving.redriver().settle(letter, DISCARD)
+    assert await redriving.told("0") == [("dead-lettered", 1, False), ("dead-lettered", 2, True)]
+
+
+async def test_parked_command_whose_sender_is_forbidden_by_now_is_told_so_and_may_be_given_up(database, poisonous):
+    redriving = Redriving(Bench(database))
+    await redriving.begin()
+    await redriving.settle(project(redriving.mine, "0", name=POISON))
+    await redriving.settle(record(making.transfer(redriving.mine, redriving.bob), command_id="1"))
+    poisonous.undo()
+    redriving.bench.processor = Bench(database, permissions=only("squad.create-project.v1")).processor
+
+    await redriving.redrive("0")
+
+    assert await redriving.outcomes() == {"0": APPLIED, "1": DEAD}
+    assert await redriving.told("1") == [("parked", 1, False), ("dead-lettered", 2, False)]
+    assert await redriving.bench.rows("SELECT reason FROM dead_letters WHERE command_id = '1'") == [
+        ("source-forbidden",)
+    ]
+    publisher = RecordingPublisher()
+    async with leading_relay(database, publisher) as relay:
+        await relay.pass_once()
+    verdict = await judge_run(database, redriving.applied, publisher.records)
+    assert verdict.result is Result.PASS, verdict.tell()
+    await redriving.redrive("1", DISCARD)
+    assert (await redriving.told("1"))[2:] == [("dead-lettered", 3, True)]
 
 
 async def test_letter_with_another_ones_id_stays_a_conflict_whatever_becomes_of_that_one(redriving, poisonous):
