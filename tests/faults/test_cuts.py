@@ -15,10 +15,6 @@ from tests.faults.wires import wired
 QUICK = {"backoff_first_seconds": 0.02, "backoff_most_seconds": 0.05, "lease_renew_seconds": 0.15}
 """So that hundreds of cuts do not take hundreds of waits."""
 
-BLAME_NOBODY = {"halving_attempts": 100_000}
-"""Every connection of one batch is cut, and no other, hundreds of times in a row: that looks like records that crash
-their backends, and would make dead letters of good commands (docs/faults.md)."""
-
 PAGE_ROWS = 10
 """Few, so that windows have several pages, and a page too many of repeats shows."""
 
@@ -87,10 +83,7 @@ async def run_with_cuts(run: Scenario, *, every: int, rate: float, seconds: floa
         ),
         *each_once("Produce", "answer", [Cut(), Cut(passed="half"), Cut(how="finish")]),
     ]
-    async with (
-        wired(run, "consumer", **QUICK, **BLAME_NOBODY) as consumer,
-        wired(run, "relay", **QUICK) as relay,
-    ):
+    async with wired(run, "consumer", **QUICK) as consumer, wired(run, "relay", **QUICK) as relay:
         consumer.postgres.add(decisive[0], sweeps[0])
         relay.postgres.add(*decisive[1:], *sweeps[1:])
         await run.start("consumer", settings=consumer.settings)
