@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from domain.commands import Command
 from tests import making
-from tests.bad_commands import numbered
+from tests.ground import numbered
 
 
 def _numbered(first: int, count: int) -> tuple[str, ...]:

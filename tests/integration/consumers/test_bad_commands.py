@@ -8,7 +8,9 @@ from itertools import chain, islice
 import pytest
 
 from tests.applying import Bench
-from tests.bad_commands import GROUND, KINDS, PERMISSIONS, good_commands, mixed_commands, strewn_with_bad
+from tests.bad_commands import KINDS, strewn_with_bad
+from tests.good_commands import good_commands, mixed_commands
+from tests.ground import GROUND, PERMISSIONS
 from tests.making import FakeRecord, record
 from tests.rehearsal import Rehearsal, rehearsing
 from tests.traces import Row, Trace, in_order, trace

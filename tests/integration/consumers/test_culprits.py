@@ -19,7 +19,8 @@ from domain.handlers import registration
 from domain.tables import RULES, Rule
 from tests import making
 from tests.applying import Bench
-from tests.bad_commands import GROUND, good_commands, numbered
+from tests.good_commands import good_commands
+from tests.ground import GROUND, numbered
 from tests.making import TOPIC, FakeRecord, record
 from tests.rehearsal import rehearsing
 from tests.sources import NobodyElse

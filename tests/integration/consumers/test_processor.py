@@ -8,7 +8,7 @@ from consumers.records import Partition
 from messages import ids
 from tests import making
 from tests.applying import GROUP, TOPICS, StatementCounter
-from tests.bad_commands import mixed_commands
+from tests.good_commands import mixed_commands
 from tests.making import NOON, SOURCE, new_id, record
 
 

@@ -174,7 +174,7 @@ CASES: dict[str, dict[Make, str]] = {
     "the key": {lambda: keyed(new_id().encode()): "key-mismatch", lambda: keyed(b"k" * 1_000): "key-mismatch"},
 }
 IN_THE_DATABASE = {"an id that was used before"}
-"""Rows that tests/bad_commands.py tries."""
+"""Rows that tests/bad_records.py tries."""
 ANSWERED = {"yes", "no", "yes; in structured mode no"}
 
 
