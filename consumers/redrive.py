@@ -3,6 +3,9 @@
 A kill between two of them leaves the letter `redriving` (or `discarded`) and the rest parked: doing it again goes on.
 What fails is halved until it is alone, as everywhere; alone, it fails so often before it is given up. Then the letter
 itself stays open, or a record that waited becomes a dead letter, behind which the rest of its streams waits on.
+
+Consumers may park meanwhile. So that it ends, however fast they do, the last transaction takes all that waits: it holds
+the locks without which nobody parks, and the limits on what may be parked bound it.
 """
 
 import asyncio
@@ -13,6 +16,7 @@ from time import monotonic
 from typing import Final
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from consumers import letter_locks, queues
 from consumers.culprits import DEFAULT_POLICY, Culprit, Policy
@@ -60,6 +64,21 @@ class Ending:
         self.state, self.left = progress.state, progress.left
         self.decided += progress.decided
         self.became_letters += progress.became_letters
+
+
+@dataclass(slots=True)
+class _Waited:
+    """What waited when the first transaction was committed, and is not decided yet; what came later does not count."""
+
+    rows: int | None = None
+
+    def note(self, progress: Progress) -> None:
+        """Count what a transaction did."""
+        self.rows = progress.left if self.rows is None else self.rows - progress.decided
+
+    @property
+    def is_done(self) -> bool:
+        return self.rows is not None and self.rows <= 0
 
 
 class Redriver:
@@ -110,21 +129,23 @@ class Redriver:
             Exception: what the database said, for longer than the patience lasts.
         """
         ending, attempt, tries, since = Ending(letter_id=letter_id), Attempt(most=self._max_records), 0, monotonic()
-        waits = self._waits()
+        waits, waited = self._waits(), _Waited()
         async with letter_locks.claimed(self._database, letter_id) as claim:
             while True:
                 await claim.execute(_STAY)
-                came_to = await self._take(letter_id, order, attempt)
+                came_to = await self._take(letter_id, order, attempt, claim)
                 if isinstance(came_to, Progress):
                     ending.add(came_to)
                     on_step(ending)
                     if not came_to.streams_left:
                         return ending
-                    attempt, tries, waits = Attempt(most=self._more(attempt), audited=True), 0, self._waits()
+                    waited.note(came_to)
+                    attempt, tries, waits = self._next(attempt, waited), 0, self._waits()
                 elif isinstance(came_to, RefusedAgainError):
                     return await self._fail(ending, order, came_to, attempts=1)
-                elif attempt.loaded > 1:
-                    attempt, since = Attempt(most=attempt.loaded // 2, audited=attempt.audited), monotonic()
+                elif attempt.loaded > 1 or attempt.closes:
+                    fewer = max(1, attempt.loaded // 2)
+                    attempt, since = Attempt(most=fewer, audited=attempt.audited), monotonic()
                 elif attempt.culprit is not None or not attempt.loaded:
                     raise came_to
                 elif (tries := tries + 1) < self._attempts:
@@ -135,13 +156,17 @@ class Redriver:
                 else:
                     attempt = self._give_up(attempt, came_to, tries, monotonic() - since)
 
-    async def _take(self, letter_id: Id, order: Order, attempt: Attempt) -> Progress | Exception:
+    async def _take(self, letter_id: Id, order: Order, attempt: Attempt, claim: AsyncSession) -> Progress | Exception:
         """Carry out one transaction, patiently; what speaks against its records is given back."""
         waits, until, troubled, clashes = self._waits(), monotonic() + self._patience_seconds, False, 0
         while True:
             try:
                 async with self._database.transaction() as session:
-                    return await self._step.take(session, letter_id, order, attempt)
+                    progress = await self._step.take(session, letter_id, order, attempt)
+                    while attempt.closes and progress.streams_left:
+                        await claim.execute(_STAY)
+                        progress = progress.then(await self._step.take(session, letter_id, order, attempt))
+                    return progress
             except RefusedAgainError as refused:
                 return refused
             except SettledError as settled:
@@ -193,9 +218,14 @@ class Redriver:
         )
         return Attempt(most=1, culprit=culprit, audited=attempt.audited)
 
-    def _more(self, attempt: Attempt) -> int:
-        """Give how many records the next transaction takes: where fewer were tried, carefully more again."""
-        return min(attempt.most * 2, self._max_records)
+    def _next(self, attempt: Attempt, waited: _Waited) -> Attempt:
+        """Say how the next transaction goes about it: where fewer records were tried, carefully more again.
+
+        Once all that waited at first is decided, and more were parked meanwhile, it lets nobody park until nothing
+        waits: consumers may park as fast as this goes, and would keep it going for ever.
+        """
+        most = min(attempt.most * 2, self._max_records)
+        return Attempt(most=most, audited=True, closes=waited.is_done and most == self._max_records)
 
     def _waits(self) -> Iterator[float]:
         return jittered_seconds(first_seconds=self._backoff_seconds, most_seconds=self._backoff_most_seconds)

@@ -47,6 +47,7 @@ class Attempt:
         most: records that it takes at most.
         culprit: given where its only record has failed often enough: that becomes a dead letter.
         audited: whether the act is noted already.
+        closes: whether to go on until nothing waits any more: nobody can park in what the transaction has locked.
         loaded: how many records it took; known as soon as it can fail because of one.
         own: whether the letter's own record is among them.
         type_name: of the last one that waited, where it can be read.
@@ -55,6 +56,7 @@ class Attempt:
     most: int
     culprit: Culprit | None = None
     audited: bool = False
+    closes: bool = False
     loaded: int = 0
     own: bool = False
     type_name: str | None = None
@@ -82,3 +84,13 @@ class Progress:
     streams_left: int
     became_letters: Sequence[Id]
     state: LetterState
+
+    def then(self, further: "Progress") -> "Progress":
+        """Give the same with what was done besides, afterwards."""
+        return Progress(
+            decided=self.decided + further.decided,
+            left=further.left,
+            streams_left=further.streams_left,
+            became_letters=[*self.became_letters, *further.became_letters],
+            state=further.state,
+        )

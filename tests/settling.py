@@ -72,8 +72,11 @@ async def execute(database: Database, *statements: str, **values) -> None:
             await session.execute(text(statement), values)
 
 
+BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
 async def until_blocked(bench: Bench) -> None:
-    while await bench.rows("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(0,)]:  # noqa: ASYNC110 - a lock tells nobody
+    while await bench.rows(BLOCKED) == [(0,)]:  # noqa: ASYNC110 - a lock tells nobody
         await asyncio.sleep(0.005)
 
 

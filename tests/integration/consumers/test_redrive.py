@@ -12,10 +12,9 @@ from consumers.letter_filter import LetterState
 from consumers.letter_locks import Act, SettledError, TakenError, UnfitError, claimed
 from consumers.redrive import Ending
 from consumers.redrive_orders import Attempt, Order
-from tests import making
 from tests.applying import TOPICS
 from tests.judging import judge_run
-from tests.making import FakeRecord, new_id, record
+from tests.making import FakeRecord
 from tests.poison import POISON, poison
 from tests.redriving import DISCARD, GIVEN_UP, REDRIVE, park, two_queues
 from tests.relaying import RecordingPublisher, leading_relay
@@ -187,39 +186,6 @@ async def test_act_of_many_transactions_is_noted_once_whatever_fails_on_its_way(
     [(action, target, before, after)] = audits
     assert (action, target) == (f"dead-letters {order.act}", f"dead_letters/{await redriving.letter('0')}")
     assert (before["state"], after["parked"]) == ("open", left[0])
-
-
-async def test_redrive_beside_consumers_of_the_same_stream_lets_nothing_overtake(redriving, poisonous, database):
-    """The stream has no root yet, so nothing of it can be locked; commands come while what waits is applied."""
-    squad = new_id()
-    await redriving.settle(record(making.create_squad(redriving.ada, squad, name=POISON), command_id="c0"))
-    letter, numbers = await redriving.letter("c0"), iter(range(1, 10_000))
-    many, done = asyncio.Event(), asyncio.Event()
-
-    async def consume() -> None:
-        after = 0
-        while after < 3:
-            after += done.is_set()
-            await redriving.settle(project(squad, f"c{next(numbers)}"))
-            if len(await redriving.parked(squad)) >= 10:
-                many.set()
-
-    consuming = asyncio.create_task(consume())
-    await many.wait()
-    poisonous.undo()
-    try:
-        await redriving.redriver(max_records=8).settle(letter, REDRIVE)
-    finally:
-        done.set()
-        await consuming
-
-    last = next(numbers)
-    assert await redriving.events(squad) == [f"c{number}" for number in range(last)]
-    assert await redriving.bench.rows("SELECT DISTINCT outcome, outcome_final FROM inbox") == [APPLIED]
-    assert await redriving.told("c1") == [("parked", 1, False), ("applied", 2, True)]
-    assert await redriving.told(f"c{last - 1}") == [("applied", 1, True)]
-    assert await redriving.nothing_waits()
-    assert not redriving.readers.stopped
 
 
 async def test_checker_finds_nothing_wrong_with_what_was_parked_redriven_and_discarded(redriving, poisonous, database):
