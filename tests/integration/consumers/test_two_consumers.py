@@ -6,10 +6,14 @@ from collections import Counter
 
 import pytest
 
+from consumers import checkpoints
 from consumers.checkpoints import FencedError
+from consumers.decode import Decoder
 from consumers.inbox import RivalError
+from consumers.processor import Processor
+from messages.codec import Limits
 from tests import making
-from tests.applying import TOPICS, Bench, build_processor
+from tests.applying import GROUP, TOPICS, Bench, build_processor
 from tests.making import new_id, record
 
 
@@ -58,6 +62,22 @@ async def test_two_consumers_with_the_same_command_have_one_effect(database):
     bodies = await bench.rows("SELECT DISTINCT body, event_id FROM outbox WHERE topic = :topic", topic=TOPICS.outcomes)
     assert len(bodies) == 1
     assert await bench.rows("SELECT count(*) FROM users") == [(1,)]
+
+
+async def test_second_group_on_one_database_finds_everything_decided_and_repeats_its_outcomes(database):
+    """The inbox is everybody's, and so are controls: a group of its own is no second consumer of the commands."""
+    bench = Bench(database)
+    batch = await bench.batch([record(making.register_user(), command_id=str(number)) for number in range(3)])
+    await bench.processor.apply(batch)
+    other = Processor(database=database, group="another", topics=TOPICS, decoder=Decoder(limits=Limits()))
+    async with database.transaction() as session:
+        await checkpoints.create(session, "another", batch.begins)
+
+    assert await other.apply(batch) == Counter({"duplicate": 3, "outcome": 3})
+    assert await bench.rows("SELECT consumer_group, next_offset FROM checkpoints ORDER BY 1") == [
+        ("another", 3),
+        (GROUP, 3),
+    ]
 
 
 async def test_versions_count_events_without_gaps_under_rival_consumers(database):
