@@ -20,6 +20,15 @@ async def send_bad(settings: Settings, partition: int, count: int) -> None:
             await producer.send_and_wait(settings.topic("commands"), b"{", partition=partition)
 
 
+async def send_flood(settings: Settings) -> None:
+    """Send twelve bad records among five good ones of a partition, and twenty good ones to others."""
+    await send(settings, of_partition(1, 3))
+    await send_bad(settings, 1, 12)
+    await send(settings, of_partition(1, 2))
+    for number in (0, 2):
+        await send(settings, of_partition(number, 10))
+
+
 async def letters(database: Database) -> int:
     [(count,)] = await rows(database, "SELECT count(*) FROM dead_letters")
     return int(count)
@@ -40,11 +49,7 @@ async def test_flood_stops_its_partition_until_a_reset_or_a_restart(service: Set
         }
     )
     name = f"{service.topic('commands')}[1]"
-    await send(service, of_partition(1, 3))
-    await send_bad(service, 1, 12)
-    await send(service, of_partition(1, 2))
-    for number in (0, 2):
-        await send(service, of_partition(number, 10))
+    await send_flood(service)
 
     async with process_inside(quick, "consumer") as process:
 

@@ -12,11 +12,13 @@ from app import broker
 from app.monitoring.asking import why_ill
 from app.monitoring.names import METRICS, NUMBERS
 from app.settings import Settings
+from db.database import Database
 from domain.commands import Command
 from domain.rejections import Code
 from tests import making
 from tests.acceptance.conftest import Process, eventually, running, send
 from tests.acceptance.scraping import Samples, ask, scrape
+from tests.faults.proxy import Proxy
 from tests.faults.proxying import before_postgres
 from tests.faults.rules import Cut, Rule
 from tests.making import new_id
@@ -35,6 +37,12 @@ async def is_ready(process: Process) -> bool:
     return (await ask(process, "/readyz"))[0] == 200
 
 
+def cut_off(proxy: Proxy) -> None:
+    """Cut every connection, and each that comes, until the proxy is healed."""
+    proxy.add(Rule(when=lambda message: message.direction == "request", action=Cut(), times=10**6))
+    proxy.cut_all()
+
+
 def watched(service, **more):
     quick = {
         "monitoring_port": 0,
@@ -47,13 +55,9 @@ def watched(service, **more):
 
 
 async def test_every_metric_is_exported_and_moves_as_the_run_itself_counts(service, database):
-    async def count(query: str) -> float:
-        async with database.sessions() as session:
-            return float(await session.scalar(text(query)) or 0)
-
     async def is_over(process: Process) -> bool:
         samples, _ = await scrape(process)
-        rows = await count("SELECT count(*) FROM outbox")
+        rows = await count(database, "SELECT count(*) FROM outbox")
         return (
             sum(value for (name, _), value in samples.items() if name == "squad_commands_total") == 8
             and samples["squad_relay_published_rows_total", ""] == rows
@@ -61,24 +65,47 @@ async def test_every_metric_is_exported_and_moves_as_the_run_itself_counts(servi
             and ("squad_inbox_floor_age_seconds", "") in samples
         )
 
-    user_id, squad_id, project_id = new_id(), new_id(), new_id()
     with running(watched(service), "run") as process:
         await eventually("it is ready", lambda: is_ready(process))
-        await send(service, [making.register_user(user_id)], ids=["user"])
-        async with broker.open_producer(service) as producer:
-            await producer.send_and_wait(service.topic("commands"), b"nothing readable")
-        await eventually("the user is known", lambda: _is(count, "SELECT count(*) FROM users", 1))
-        squad: Command = making.create_squad(user_id, squad_id)
-        work: list[Command] = [
-            making.create_project(squad_id, project_id),
-            making.complete_project_tasks(squad_id, project_id),
-        ]
-        await send(service, [squad, squad, squad, *work, making.transfer(squad_id, user_id)], ids=list("112345"))
+        await send_eight(service, database)
         await eventually("everything is counted", lambda: is_over(process))
         samples, kinds = await scrape(process)
         code, printed = await asyncio.to_thread(process.stop)
 
     assert code == 0, printed
+    by_topic = f"SELECT count(*) FROM outbox WHERE topic = '{service.topic('events')}'"
+    assert samples["squad_outbox_rows_total", "event"] == await count(database, by_topic)
+    partitions = {label for name, label in samples if name == "squad_partition_position"}
+    assert partitions == {str(number) for number in range(service.topic_partitions)}
+    assert_eight_are_counted(samples)
+    assert_is_the_list(samples, kinds)
+
+
+async def count(database: Database, query: str) -> float:
+    async with database.sessions() as session:
+        return float(await session.scalar(text(query)) or 0)
+
+
+async def send_eight(settings: Settings, database: Database) -> None:
+    """Send eight records, of which four are applied and the others are not, each for a reason of its own."""
+
+    async def is_known() -> bool:
+        return await count(database, "SELECT count(*) FROM users") == 1
+
+    user_id, squad_id, project_id = new_id(), new_id(), new_id()
+    await send(settings, [making.register_user(user_id)], ids=["user"])
+    async with broker.open_producer(settings) as producer:
+        await producer.send_and_wait(settings.topic("commands"), b"nothing readable")
+    await eventually("the user is known", is_known)
+    squad: Command = making.create_squad(user_id, squad_id)
+    work: list[Command] = [
+        making.create_project(squad_id, project_id),
+        making.complete_project_tasks(squad_id, project_id),
+    ]
+    await send(settings, [squad, squad, squad, *work, making.transfer(squad_id, user_id)], ids=list("112345"))
+
+
+def assert_eight_are_counted(samples: Samples) -> None:
     outcomes = {label: value for (name, label), value in samples.items() if name == "squad_commands_total"}
     assert outcomes == {
         "applied": 4,
@@ -91,16 +118,11 @@ async def test_every_metric_is_exported_and_moves_as_the_run_itself_counts(servi
     codes = {label for (name, label), value in samples.items() if name == "squad_commands_rejected_total" and value}
     assert codes == {Code.SQUAD_EXISTS, Code.SAME_OWNER}
     assert samples["squad_dead_letters_total", "unreadable"] == 1
-    by_topic = f"SELECT count(*) FROM outbox WHERE topic = '{service.topic('events')}'"
-    assert samples["squad_outbox_rows_total", "event"] == await count(by_topic)
     assert samples["squad_batch_records_sum", ""] == 8
     assert samples["squad_batch_seconds_count", ""] == samples["squad_batch_records_count", ""] > 0
-    partitions = {label for name, label in samples if name == "squad_partition_position"}
-    assert partitions == {str(number) for number in range(service.topic_partitions)}
     assert sum(value for (name, _), value in samples.items() if name == "squad_partition_position") == 8
     assert all(value == 0 for (name, _), value in samples.items() if name == "squad_partition_lag_records")
     assert samples["squad_relay_leads", "0"] == 1
-    assert_is_the_list(samples, kinds)
 
 
 async def test_outage_of_the_database_is_one_state_told_by_part_until_it_is_over(service):
@@ -123,8 +145,7 @@ async def test_outage_of_the_database_is_one_state_told_by_part_until_it_is_over
     ):
         await eventually("it is ready", lambda: is_ready(process))
         await eventually("it reads", lambda: reads(process))
-        proxy.add(Rule(when=lambda message: message.direction == "request", action=Cut(), times=10**6))
-        proxy.cut_all()
+        cut_off(proxy)
         await send(service, [making.register_user()])
         await eventually("it waits", lambda: waits(process))
         status, body = await ask(process, "/readyz")
@@ -147,13 +168,14 @@ async def test_outage_of_the_database_is_one_state_told_by_part_until_it_is_over
     assert after["squad_troubles_total", "transient"] == 1, "one for the state, however often it was tried"
     assert after["squad_ready", "database"] == 1
     assert after["squad_relay_interruptions_total", ""] <= 1
+    assert_told_once(printed)
+
+
+def assert_told_once(printed: str) -> None:
+    """The log says once that something fails and once that it goes on, however often it was tried."""
     assert printed.count("transient failure, the same records again") == printed.count("going on after") == 1
     for said in ("relay interrupted shard=0", "shards not looked at", "pruning postponed"):
         assert printed.count(f"{said}: over after") <= printed.count(f"{said}, trying") <= 1, said
-
-
-async def _is(count, query: str, wanted: int) -> bool:
-    return await count(query) == wanted
 
 
 def assert_is_the_list(samples: Samples, kinds: dict[str, str]) -> None:
@@ -181,8 +203,7 @@ async def test_http_api_is_ready_while_the_database_answers_and_lives_in_any_cas
             samples, kinds = await scrape(process)
             port = int(re.findall(r"metrics and health at \S+ port (\d+)", process.printed)[0])
             here = settings.model_copy(update={"monitoring_port": port})
-            proxy.add(Rule(when=lambda message: message.direction == "request", action=Cut(), times=10**6))
-            proxy.cut_all()
+            cut_off(proxy)
             await eventually("it is not ready", lambda: is_not(process))
             _, body = await ask(process, "/readyz")
             lives = await asyncio.to_thread(why_ill, here)

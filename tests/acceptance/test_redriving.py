@@ -4,11 +4,13 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
 from app import topic_logs
 from app.cli.main import app
+from app.settings import Settings
 from tests import making
 from tests.acceptance.conftest import environment, eventually, running, send
 from tests.acceptance.test_consuming import consuming, decided, rows
@@ -17,17 +19,42 @@ from tests.making import new_id
 from tests.poison import POISON, poison
 from tests.settling import Settling, project
 
+REDRIVE_ALL = ("dead-letters", "redrive", "--all", "--execute", "--reason", "mended")
+
+
+def set_environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let verbs in this process have these settings."""
+    for name, value in environment(settings).items():
+        monkeypatch.setenv(name, value)
+
+
+async def squad_verb(*arguments: str) -> list[dict[str, Any]]:
+    """Run a verb of `squad` in this process, and give what it printed."""
+    result = await asyncio.to_thread(CliRunner().invoke, app, [*arguments, "--json"])
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+async def published_causes(settings: Settings, stream: str) -> list[str]:
+    """Give which commands caused a stream's events, in order; its events have no gaps."""
+    events = topic_logs.tail(settings, settings.topic("events"), from_beginning=True, to_end=True)
+    found = [dict(each.headers) async for each in events if each.key == stream.encode()]
+    assert [int(each["ce_sequence"] or b"") for each in found] == list(range(1, len(found) + 1))
+    return [(each["ce_causationid"] or b"").decode() for each in found]
+
+
+async def published_outcomes(settings: Settings) -> dict[str, list[tuple[str, int, bool]]]:
+    """Give what was told of each command: outcome, revision, and whether it is final."""
+    told: dict[str, list[tuple[str, int, bool]]] = {}
+    async for each in topic_logs.tail(settings, settings.topic("outcomes"), from_beginning=True, to_end=True):
+        body = json.loads(each.value or b"")
+        told.setdefault(body["id"], []).append((body["outcome"], body["revision"], body["final"]))
+    return told
+
 
 async def test_failed_command_and_those_behind_it_are_redriven_in_order(service, database, monkeypatch):
     user, squad, other = new_id(), new_id(), new_id()
-    for name, value in environment(service.model_copy(update={"failure_attempts": 2})).items():
-        monkeypatch.setenv(name, value)
-
-    async def squad_verb(*arguments: str) -> list[dict[str, Any]]:
-        result = await asyncio.to_thread(CliRunner().invoke, app, [*arguments, "--json"])
-        assert result.exit_code == 0, result.output
-        return [json.loads(line) for line in result.stdout.splitlines()]
-
+    set_environment(service.model_copy(update={"failure_attempts": 2}), monkeypatch)
     with running(service, "relay", "run"):
         async with consuming(service, database):
             await send(service, [making.register_user(user)])
@@ -50,21 +77,12 @@ async def test_failed_command_and_those_behind_it_are_redriven_in_order(service,
             more = await send(service, [making.create_project(squad)])
             await eventually("it goes on", lambda: decided(database, 8))
 
-        async def causes() -> list[str]:
-            events = topic_logs.tail(service, service.topic("events"), from_beginning=True, to_end=True)
-            found = [dict(each.headers) async for each in events if each.key == squad.encode()]
-            assert [int(each["ce_sequence"] or b"") for each in found] == list(range(1, len(found) + 1))
-            return [(each["ce_causationid"] or b"").decode() for each in found]
-
         async def are_published() -> bool:
-            return len(await causes()) == 5
+            return len(await published_causes(service, squad)) == 5
 
         await eventually("the events are published", are_published)
-        assert await causes() == [*ids[:4], *more]
-        told: dict[str, list[tuple[str, int, bool]]] = {}
-        async for each in topic_logs.tail(service, service.topic("outcomes"), from_beginning=True, to_end=True):
-            body = json.loads(each.value or b"")
-            told.setdefault(body["id"], []).append((body["outcome"], body["revision"], body["final"]))
+        assert await published_causes(service, squad) == [*ids[:4], *more]
+        told = await published_outcomes(service)
     assert told[ids[0]] == [("dead-lettered", 1, False), ("applied", 2, True)]
     assert [told[each] for each in ids[1:4]] == [[("parked", 1, False), ("applied", 2, True)]] * 3
     assert told[ids[4]] == told[more[0]] == [("applied", 1, True)]
@@ -75,8 +93,7 @@ async def test_partition_that_stopped_because_too_many_wait_goes_on_by_itself_af
 ):
     user, squad = new_id(), new_id()
     few = service.model_copy(update={"failure_attempts": 1, "parked_stream_max_commands": 2})
-    for name, value in environment(few).items():
-        monkeypatch.setenv(name, value)
+    set_environment(few, monkeypatch)
     async with consuming(few, database) as (_, source):
         await send(few, [making.register_user(user)])
         await eventually("there is a user", lambda: decided(database, 1))
@@ -90,9 +107,7 @@ async def test_partition_that_stopped_because_too_many_wait_goes_on_by_itself_af
             await send(few, [making.create_project(squad) for _ in range(5)])
             await eventually("too many wait", is_stopped)
         assert await rows(database, "SELECT count(*) FROM inbox") == [(1 + 1 + 2,)]
-        verb = ["dead-letters", "redrive", "--all", "--execute", "--reason", "mended"]
-        result = await asyncio.to_thread(CliRunner().invoke, app, verb)
-        assert result.exit_code == 0, result.output
+        await squad_verb(*REDRIVE_ALL)
         await eventually("it goes on", lambda: decided(database, 7))
 
         assert source.stopped == {}
@@ -110,42 +125,30 @@ async def test_redrive_that_is_killed_and_done_again_applies_every_parked_comman
         await settling.settle(project(settling.mine, ids[0], name=POISON))
         await settling.settle(*(project(settling.mine, each) for each in ids[1:]))
     small = settings.model_copy(update={"topic_prefix": "squad.", "batch_max_commands": 5})
-    verb = ["dead-letters", "redrive", "--all", "--execute", "--reason", "mended"]
-
-    async def causes() -> list[str]:
-        events = [each for each in await settling.bench.outbox() if each["key"] == settling.mine]
-        assert [each["sequence"] for each in events] == list(range(1, len(events) + 1))
-        return [each["causation_id"] for each in events[1:]]
-
-    async def connected() -> set[int]:
-        rows = await settling.bench.rows(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
-        )
-        return {pid for (pid,) in rows}
 
     async def in_the_middle() -> bool:
-        return await causes() == ids[:100]
+        return await stored_causes(settling) == ids[:100]
 
     async def is_gone() -> bool:
-        return await connected() <= ours
+        return await connected(settling) <= ours
 
     async with database.transaction() as session:
         # It comes no further than this one.
         await session.execute(text("SELECT 1 FROM parked WHERE command_id = :id FOR UPDATE"), {"id": ids[100]})
-        ours = await connected()
-        with running(small, *verb) as killed:
+        ours = await connected(settling)
+        with running(small, *REDRIVE_ALL) as killed:
             await eventually("half of them are applied", in_the_middle)
             killed.kill()
     await eventually("its connections are closed, and with them its locks", is_gone)
     assert await in_the_middle()
     assert await settling.bench.rows("SELECT state FROM dead_letters") == [("redriving",)]
 
-    with running(small.model_copy(update={"batch_max_commands": 100}), *verb) as again:
+    with running(small.model_copy(update={"batch_max_commands": 100}), *REDRIVE_ALL) as again:
         code, printed = again.finish()
 
     assert code == 0, printed
     assert "100 decided, 1 wait" in printed
-    assert await causes() == ids
+    assert await stored_causes(settling) == ids
     outcomes = await settling.bench.rows(
         "SELECT outcome, outcome_revision, outcome_final, count(*) FROM inbox"
         " WHERE command_id = ANY(:ids) GROUP BY 1, 2, 3",
@@ -154,3 +157,18 @@ async def test_redrive_that_is_killed_and_done_again_applies_every_parked_comman
     assert outcomes == [("applied", 2, True, len(ids))]
     assert await settling.bench.rows("SELECT state FROM dead_letters") == [("redriven",)]
     assert await settling.bench.rows("SELECT 1 FROM parked UNION ALL SELECT 1 FROM parked_streams") == []
+
+
+async def stored_causes(settling: Settling) -> list[str]:
+    """Give which commands caused the events of the squad, but for the one that made it; they have no gaps."""
+    events = [each for each in await settling.bench.outbox() if each["key"] == settling.mine]
+    assert [each["sequence"] for each in events] == list(range(1, len(events) + 1))
+    return [each["causation_id"] for each in events[1:]]
+
+
+async def connected(settling: Settling) -> set[int]:
+    """Give the server's processes that serve this database."""
+    found = await settling.bench.rows(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+    )
+    return {pid for (pid,) in found}
