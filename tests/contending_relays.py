@@ -5,7 +5,6 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain, count
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -54,20 +53,23 @@ class FragilePublisher:
             # It was read ahead before the connection was killed, and its cursor cannot be stored.
             self.is_doomed = False
             self.cut("published without a connection")
-        draw = self.chance.random()
-        if draw < 0.02:
+        if self._happens("broke before publishing"):
             self.done["broke before publishing"] += 1
             raise DisturbedError
-        if draw < 0.04:
+        if self._happens("lost the lease"):
             self.done["slept before publishing"] += 1
             # Stands still like a process that was paused: nothing wakes it, and its lease runs out by the clock.
             await asyncio.sleep(self.sleep_seconds)
         refused = await self.kafka.publish(records, once=once)
         self._note(len(records))
-        if draw > 0.98:
+        if self._happens("broke after publishing"):
             self.cut("broke after publishing")
             raise DisturbedError
         return refused
+
+    def _happens(self, what: str) -> bool:
+        """Draw whether something happens now: soon for the first time, and seldom later."""
+        return self.chance.random() < (0.02 if self.done[what] else 0.1)
 
     def _note(self, rows: int) -> None:
         self.done["rows given"] += rows
@@ -121,7 +123,6 @@ class ContendingRelays:
         self._stopped.set()
 
     async def _stand(self, chance: random.Random, number: int) -> None:
-        sizes = chain.from_iterable(chance.sample(PAGE_ROWS, len(PAGE_ROWS)) for _ in count())
         while not self._stopped.is_set():
             kafka = KafkaPublisher(
                 client={"bootstrap_servers": self.bootstrap_servers}, backoff_first_seconds=0.01, batch_bytes=100_000
@@ -131,7 +132,7 @@ class ContendingRelays:
                 chance=chance,
                 sleep_seconds=1.2,
                 candidate=number,
-                page_rows=next(sizes),
+                page_rows=self._draw_size(chance),
                 done=self.done,
             )
             self._publishers.append(publisher)
@@ -140,6 +141,11 @@ class ContendingRelays:
             finally:
                 self._publishers.remove(publisher)
                 await publisher.close()
+
+    def _draw_size(self, chance: random.Random) -> int:
+        """Draw among those that hardly came to publish as yet: many a relay ends before it leads."""
+        few = [rows for rows in PAGE_ROWS if self.done[f"pages of {rows}"] < 2]
+        return chance.choice(few or PAGE_ROWS)
 
     def _build(self, publisher: FragilePublisher, chance: random.Random, *, ttl_seconds: float) -> tuple[Relay, Lease]:
         lease = Lease(
@@ -150,7 +156,8 @@ class ContendingRelays:
             publisher=publisher,
             lease=lease,
             page_rows=publisher.page_rows,
-            page_bytes=chance.choice((2000, 2**24)),
+            # Nothing but rows ends the largest.
+            page_bytes=2**24 if publisher.page_rows == max(PAGE_ROWS) else chance.choice((2000, 2**24)),
             backoff_first_seconds=0.001,
             backoff_most_seconds=0.05,
         )
