@@ -18,7 +18,7 @@ from consumers.suspicion import Suspicion
 from consumers.tally import Tally, Trouble
 from db.describing import describe
 from db.errors import Failure, classify
-from db.telling import HalfDeployedError
+from db.telling import DeployWait
 from db.waiting import wait_for
 from domain.values import Id
 
@@ -55,6 +55,7 @@ class _Tries:
 
     waits: Iterator[float]
     suspicion: Suspicion
+    deploy: DeployWait
     since: float = field(default_factory=monotonic)
     clashed: bool = False
 
@@ -104,7 +105,8 @@ class Applier:
             return await self._apply_until_done(batch, culprit, trouble)
 
     async def _apply_until_done(self, batch: Batch, culprit: Culprit | None, trouble: Trouble) -> Exception | None:
-        tries = _Tries(self._waits(), Suspicion(attempts=self._halving_attempts))
+        suspicion, deploy = Suspicion(attempts=self._halving_attempts), DeployWait(seconds=self._deploy_seconds)
+        tries = _Tries(self._waits(), suspicion, deploy)
         while self._source.is_current(batch):
             try:
                 counts = await self._processor.apply(batch, culprit)
@@ -144,8 +146,9 @@ class Applier:
             return _Verdict.AGAIN
         if failure in {Failure.CLASH, Failure.UNEXPECTED}:
             return _Verdict.BLAMED
-        if failure is Failure.HALF_DEPLOYED and monotonic() - tries.since > self._deploy_seconds:
-            raise HalfDeployedError(error) from error
+        if failure is Failure.HALF_DEPLOYED:
+            # Counted from there, not from an outage before it: the old schema may come back first, after a failover.
+            tries.deploy.meet(error)
         said = describe(error)
         if trouble.meet(failure, said):
             logger.warning("%s failure, the same records again: %s", failure, said)

@@ -18,6 +18,33 @@ class HalfDeployedError(RuntimeError):
         super().__init__(f"schema or rights do not fit this release (`squad migrate`?): {describe(error)}")
 
 
+class DeployWait:
+    """For how long a half-done deploy is waited for, since it was met.
+
+    Args:
+        seconds: at most.
+    """
+
+    def __init__(self, *, seconds: float) -> None:
+        self.seconds = seconds
+        self._since: float | None = None
+
+    def meet(self, error: Exception) -> None:
+        """Note that schema and release do not fit.
+
+        Raises:
+            HalfDeployedError: for as long as is waited for that.
+        """
+        if self._since is None:
+            self._since = monotonic()
+        elif monotonic() - self._since > self.seconds:
+            raise HalfDeployedError(error) from error
+
+    def end(self) -> None:
+        """Note that they fit."""
+        self._since = None
+
+
 class Spell:
     """A stretch of time in which something fails, however often it is tried.
 
@@ -30,9 +57,8 @@ class Spell:
     def __init__(self, logger: logging.Logger, what: str, *, deploy_seconds: float = 60) -> None:
         self._logger = logger
         self._what = what
-        self._deploy_seconds = deploy_seconds
+        self._deploy = DeployWait(seconds=deploy_seconds)
         self._since: float | None = None
-        self._misfits_since: float | None = None
 
     def bear(self, error: Exception) -> bool:
         """Note that the database failed in a way that is waited out; give whether that is news.
@@ -45,20 +71,14 @@ class Spell:
             case Failure.TRANSIENT:
                 return self.meet(error)
             case Failure.HALF_DEPLOYED:
-                return self._await_deploy(error)
+                self._deploy.meet(error)
+                return self._note(error, f"trying for {self._deploy.seconds:g} s")
             case Failure.CLASH | Failure.UNEXPECTED:
                 raise error
 
     def meet(self, error: BaseException) -> bool:
         """Note that it failed; give whether that is news."""
         return self._note(error, "trying for as long as it takes")
-
-    def _await_deploy(self, error: Exception) -> bool:
-        if self._misfits_since is None:
-            self._misfits_since = monotonic()
-        elif monotonic() - self._misfits_since > self._deploy_seconds:
-            raise HalfDeployedError(error) from error
-        return self._note(error, f"trying for {self._deploy_seconds:g} s")
 
     def _note(self, error: BaseException, how: str) -> bool:
         is_news = self._since is None
@@ -75,4 +95,4 @@ class Spell:
         if self._since is not None:
             self._logger.info("%s: over after %.1f s", self._what, monotonic() - self._since)
             self._since = None
-        self._misfits_since = None
+        self._deploy.end()

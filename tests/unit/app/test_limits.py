@@ -41,6 +41,7 @@ BUILT_WITHIN = {
     "Sending": "built by KafkaPublisher, of its own limits",
     "Settler": "built by Consumer, of its own limits",
     "Silence": "built by Polling, of its own limits",
+    "DeployWait": "built by Spell and Applier, of their own limits",
     "Spell": "built by the parts whose failures it tells, of their own limits",
     "Succession": "built by Source, of its own limits",
     "Troubles": "built by KafkaPublisher, of its own limits",

@@ -1,6 +1,9 @@
 """What is counted of batches that fail: one change for each state, not for each attempt."""
 
 from collections import Counter
+from time import monotonic
+
+import pytest
 
 from consumers.checkpoints import FencedError
 from consumers.culprits import Culprit
@@ -8,6 +11,7 @@ from consumers.failures import Settler
 from consumers.inbox import RivalError
 from consumers.records import Batch, Partition
 from db.errors import Failure
+from db.telling import HalfDeployedError
 from tests.making import TOPIC, FakeRecord
 from tests.sources import Readers
 
@@ -40,11 +44,12 @@ def batch(size: int = 1) -> Batch:
     return Batch(records, {BEGIN: 0}, 1)
 
 
-def settler(scripted: Scripted, attempts: int = 3) -> Settler:
+def settler(scripted: Scripted, attempts: int = 3, deploy_seconds: float = 60) -> Settler:
     scripted.settler = Settler(
         processor=scripted,
         source=Readers(),
         attempts=attempts,
+        deploy_seconds=deploy_seconds,
         backoff_seconds=0.001,
         backoff_most_seconds=0.002,
     )
@@ -72,6 +77,31 @@ async def test_failure_of_another_kind_is_another_state():
     assert made.tally.troubles == {Failure.TRANSIENT: 2, Failure.HALF_DEPLOYED: 1}
     assert scripted.waiting[2] == Counter({Failure.HALF_DEPLOYED: 1})
     assert +made.tally.waiting == Counter()
+
+
+class Slow(Scripted):
+    """Each attempt takes seven seconds of a clock of its own."""
+
+    def __init__(self, *errors: Exception) -> None:
+        super().__init__(*errors)
+        self.now = monotonic()
+
+    async def apply(self, batch: Batch, culprit: Culprit | None = None) -> Counter[str]:
+        self.now += 7
+        return await super().apply(batch, culprit)
+
+
+async def test_half_done_deploy_is_waited_for_from_where_it_begins_not_from_an_outage_before_it(monkeypatch):
+    scripted = Slow(*(ConnectionError() for _ in range(10)), *(MissingTableError() for _ in range(3)))
+    for module in ("consumers.applying", "db.telling"):
+        monkeypatch.setattr(f"{module}.monotonic", lambda: scripted.now)
+
+    await settler(scripted, deploy_seconds=60).settle(batch())
+
+    assert scripted.errors == []
+    scripted.errors = [MissingTableError() for _ in range(12)]
+    with pytest.raises(HalfDeployedError):
+        await scripted.settler.settle(batch())
 
 
 async def test_nobody_waits_for_a_batch_that_ends_otherwise():
