@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from typing import Annotated
 
 import typer
 
@@ -53,6 +54,24 @@ for module in (
     part: typer.Typer = module.app
     app.registered_commands += part.registered_commands
     app.registered_groups += part.registered_groups
+
+
+def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - as typer gives it
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("agent-squad"))
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which release this is.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Agent Squad's event-driven core: commands from Kafka become rows, events and outcomes."""
 
 
 def main() -> None:

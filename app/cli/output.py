@@ -9,6 +9,8 @@ import typer
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one value a line.")]
 
 
+_UNBOUNDED: Final = 100_000
+
 _COPIED: Final = frozenset({"id", "example", "stream", "behind"})
 """Columns of ids, which the next verb is given: they stay in one line, however narrow the terminal."""
 
@@ -48,7 +50,9 @@ def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
         table.add_column(name, overflow="fold", no_wrap=name in _COPIED)
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
-    Console().print(table)
+    console = Console()
+    # A file or a pipe has no width, and whoever reads it wants each row in a line.
+    (console if console.is_terminal else Console(width=_UNBOUNDED)).print(table)
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:

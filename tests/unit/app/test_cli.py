@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,12 @@ def test_help_loads_no_heavy_library():
         "migrate",
     ):
         assert f" {command} " in result.stdout
+
+
+def test_release_is_told():
+    result = squad("--version")
+
+    assert (result.returncode, result.stdout) == (0, f"{version('agent-squad')}\n")
 
 
 def test_settings_are_shown_with_their_origin():
