@@ -1,6 +1,6 @@
 """A dead letter in the hands of one operator: locked, judged, and marked with what became of it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +16,7 @@ from consumers.dead_letters import storable
 from consumers.letter_filter import LetterState
 from consumers.letter_search import NoLetterError
 from consumers.stored_records import COLUMNS, StoredRecord, read_row
+from db import audit
 from db.database import Database
 from db.errors import sqlstate
 from messages.refusals import Reason
@@ -165,6 +166,27 @@ async def note_failure(session: AsyncSession, letter_id: str, *, detail: str, at
     """
     noted = {"id": letter_id, "detail": storable(detail), "attempts": attempts}
     await session.execute(_NOTE_FAILURE, noted)
+
+
+async def note_act(
+    session: AsyncSession, letter: LockedLetter, act: Act, *, reason: str, after: Mapping[str, Any]
+) -> None:
+    """Write down what an operator did with a locked dead letter.
+
+    Args:
+        session: in its transaction.
+        letter: as it was before.
+        act, reason: what was done, and why.
+        after: what became of it.
+    """
+    await audit.record(
+        session,
+        action=f"dead-letters {act}",
+        target=f"dead_letters/{letter.id}",
+        reason=reason,
+        before={"state": letter.state, "reason": letter.reason, "replay_count": letter.replay_count},
+        after=after,
+    )
 
 
 @asynccontextmanager

@@ -26,7 +26,6 @@ from consumers.letter_locks import LetterError, SettledError
 from consumers.letter_search import NoLetterError
 from consumers.redrive_orders import Attempt, Order, Progress, RefusedAgainError
 from consumers.redrive_step import Step
-from db import audit
 from db.database import Database
 from db.describing import describe, origin, trace
 from db.errors import Failure, classify
@@ -196,14 +195,8 @@ class Redriver:
             detail = refused.detail if refused.reason == letter.reason else f"{refused.reason}: {refused.detail}"
             await letter_locks.note_failure(session, letter.id, detail=detail, attempts=attempts)
             ending.left = await queues.count(session, letter.id)
-            await audit.record(
-                session,
-                action=f"dead-letters {order.act}",
-                target=f"dead_letters/{letter.id}",
-                reason=order.reason,
-                before={"state": letter.state, "reason": letter.reason, "replay_count": letter.replay_count},
-                after={"state": letter.state, "reason": refused.reason, "replay_count": letter.replay_count + 1},
-            )
+            after = {"state": letter.state, "reason": refused.reason, "replay_count": letter.replay_count + 1}
+            await letter_locks.note_act(session, letter, order.act, reason=order.reason, after=after)
         return ending
 
     def _give_up(self, attempt: Attempt, error: Exception, attempts: int, failing_seconds: float) -> Attempt:

@@ -20,7 +20,6 @@ from consumers.queue_order import Plan, Queues
 from consumers.records import Record
 from consumers.redrive_orders import Attempt, Order, Progress
 from consumers.results import Results
-from db import audit
 from db.load import load_state, lock_roots
 from db.write import write_state
 from domain.reads import Reads
@@ -175,14 +174,8 @@ async def _advance(
     await letter_locks.mark(session, letter.id, state)
     waiting = await queues.count(session, letter.id)
     if not attempt.audited:
-        await audit.record(
-            session,
-            action=f"dead-letters {order.act}",
-            target=f"dead_letters/{letter.id}",
-            reason=order.reason,
-            before={"state": letter.state, "reason": letter.reason, "replay_count": letter.replay_count},
-            after={"state": state, "parked": waiting},
-        )
+        after = {"state": state, "parked": waiting}
+        await letter_locks.note_act(session, letter, order.act, reason=order.reason, after=after)
     return Progress(
         decided=len(plan.order) + attempt.own,
         left=waiting,
