@@ -71,6 +71,7 @@ def assert_all_is_shown(shown: dict[str, Any]) -> None:
         ("paused", 5, 3),
     ]
     assert "cannot be read" in partitions["commands[1]"]["why"]
+    assert [bool(each["since"]) for each in partitions.values()] == [False, True, False]
     assert [(each["shard"], each["state"]) for each in shown["shards"]] == [(0, "led")]
     assert (shown["dead_letters"]["open"], shown["parked"]["streams"]) == ({}, 0)
     assert len(shown["attention"]) == 2

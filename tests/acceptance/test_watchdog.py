@@ -123,11 +123,11 @@ async def test_poll_that_raised_switches_no_watching_off(service, database):
     async with consuming(service, database) as source:
         await send(service, [making.register_user() for _ in range(20)])
         await eventually("it works", lambda: decided(database, 20))
-        client = source._member.consumer
+        client = source._succession.member.consumer
         have_a_poll_raise(client)
         await send(service, [making.register_user() for _ in range(20)])
         await eventually("it reads on", lambda: decided(database, 40))
-        assert client._subscription._fetch_count == len(source._member.polling.asked_at) + 1, "it is off"
+        assert client._subscription._fetch_count == len(source._succession.member.polling.asked_at) + 1, "it is off"
         assert source.rebuilds == 0
         stop_fetching(client)
         await eventually("it is replaced", lambda: is_well_again(source))
