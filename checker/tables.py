@@ -23,8 +23,8 @@ STATE_COLUMNS: Mapping[str, tuple[str, ...]] = {
 """What events carry of each table, so that it can be rebuilt from them: all but ids, versions and what is personal."""
 
 SKIPPED: Final = ("holds skip", "relay skipped")
-DIVERTED: Final = ("relay diverted",)
-"""How the audit calls what was done with an outbox row that is not on its topic."""
+DIVERTED: Final = ("holds divert", "relay diverted")
+"""How the audit calls what became of an outbox row that is not on its topic; and will become, if it is held yet."""
 
 _NOTED: Final = text(
     r"""
@@ -44,6 +44,8 @@ async def read_tables(engine: AsyncEngine, *, group: str, commands_topic: str) -
     """
     async with engine.connect() as connection:
         await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+        held = {row[0] for row in await _fetch(connection, "held", ("position",))}
+        skipped = await _read_noted(connection, SKIPPED) - held
         return Tables(
             inbox=await _read_inbox(connection),
             letters=await _read_letters(connection),
@@ -51,9 +53,10 @@ async def read_tables(engine: AsyncEngine, *, group: str, commands_topic: str) -
             checkpoints=await _read_checkpoints(connection, group, commands_topic),
             versions=await _read_versions(connection),
             state=await _read_state(connection),
-            held={row[0] for row in await _fetch(connection, "held", ("position",))},
-            skipped=await _read_noted(connection, SKIPPED),
-            diverted=await _read_noted(connection, DIVERTED),
+            held=held,
+            skipped=skipped,
+            # Of a row for which both was asked, the relay skips it.
+            diverted=await _read_noted(connection, DIVERTED) - held - skipped,
             parked_streams=await _read_parked_streams(connection),
             parked=await _read_parked(connection),
         )
