@@ -138,15 +138,16 @@ async def test_a_bad_command_in_a_batch_of_200_leaves_what_it_leaves_alone(datab
 @pytest.mark.long_faults
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("quarter", range(4))
-async def test_bad_commands_at_each_place_of_a_batch_of_200_leave_what_they_leave_alone(database, quarter):
-    """Each place has a quarter of the kinds, each kind every fourth place; a test for each quarter of the batch."""
+@pytest.mark.parametrize("turn", range(4))
+async def test_bad_commands_at_each_place_of_a_batch_of_200_leave_what_they_leave_alone(database, quarter, turn):
+    """Every kind at every place: a test for each quarter of the batch and, in turn, every fourth kind."""
     await assert_batches_leave_what_single_commands_leave(
         database,
         [
             (place, kind)
             for place in range(SIZE * quarter // 4, SIZE * (quarter + 1) // 4)
             for number, kind in enumerate(KINDS)
-            if (place + number) % 4 == 0
+            if (place + number) % 4 == turn
         ],
     )
 
