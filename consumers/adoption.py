@@ -75,7 +75,8 @@ class Adoption:
         self._recheck_seconds = recheck_seconds
         self._deploy_seconds = deploy_seconds
         self.failing: Failing | None = None
-        """Since when the broker does not say where partitions begin and end."""
+        """Since when no broker says where any partition begins and ends, and nothing is read."""
+        self._silent: set[Partition] = set()
 
     async def run(self) -> None:
         """Adopt whatever is to be adopted, until cancelled.
@@ -124,16 +125,17 @@ class Adoption:
         """Adopt each partition that waits for it, or stop it.
 
         Raises:
-            KafkaTimeoutError: some could not be compared in time; the others are adopted.
-            KafkaError: the broker did not answer, or refused.
+            KafkaError: some have no broker that answers, or could not be compared in time; the others are adopted.
         """
         generation = self._assignment.generation
         wanted = self._assignment.to_adopt()
         if not wanted:
             self.failing = None
             return
-        starts, ends = await self._range_of(wanted)
-        stored = await self._load_or_create(wanted, starts)
+        starts, ends, error = await self._ranges_of(wanted)
+        if error is not None and not starts:
+            raise error
+        stored = await self._load_or_create(starts)
         faults = {
             partition: comparison.find_fault_of_range(partition, checkpoint, starts[partition], ends[partition])
             for partition, checkpoint in stored.items()
@@ -143,6 +145,8 @@ class Adoption:
             return
         for partition in stored.keys() - late:
             self._settle(partition, stored[partition], faults[partition])
+        if error is not None:
+            raise error
         if late:
             raise KafkaTimeoutError(f"the last records of {', '.join(map(str, sorted(late)))} were not read in time")
 
@@ -179,9 +183,7 @@ class Adoption:
         if partition in self._assignment.positions:
             logger.info("reading %s from %d", partition, checkpoint.next_offset)
 
-    async def _load_or_create(
-        self, wanted: set[Partition], starts: Mapping[Partition, int]
-    ) -> dict[Partition, Checkpoint]:
+    async def _load_or_create(self, starts: Mapping[Partition, int]) -> dict[Partition, Checkpoint]:
         """Load the checkpoints; make those that are missing, each in front of its first record.
 
         Only for a group that never read the topic it is a matter of choice where it begins. A partition that was added
@@ -189,37 +191,63 @@ class Adoption:
         """
         async with self._database.transaction() as session:
             known = await checkpoints.load_topic(session, self._group, self._topic)
-        missing = wanted - known.keys()
+        missing = starts.keys() - known.keys()
         if missing:
             first = (
-                {partition: starts[partition] for partition in missing} if known else await self._first_offsets(wanted)
+                {partition: starts[partition] for partition in missing} if known else await self._first_offsets(starts)
             )
             async with self._database.transaction() as session:
                 await checkpoints.create(session, self._group, first)
                 known = await checkpoints.load_topic(session, self._group, self._topic)
-        return {partition: known[partition] for partition in wanted}
+        return {partition: known[partition] for partition in starts}
 
-    async def _first_offsets(self, wanted: set[Partition]) -> dict[Partition, int]:
+    async def _first_offsets(self, wanted: Collection[Partition]) -> dict[Partition, int]:
         """Decide for all partitions at once, also those of other members, who must not take theirs for added later."""
         if self._first_start == "refuse":
             raise NoCheckpointError(
                 f"group {self._group} has no checkpoint of {self._topic}, and is not to begin by itself"
             )
         every = {Partition(self._topic, each) for each in self._consumer.partitions_for_topic(self._topic) or ()}
-        starts, ends = await self._range_of(every | wanted)
+        starts, ends, error = await self._ranges_of(every | set(wanted))
+        if error is not None:
+            raise error
         return starts if self._first_start == "earliest" else ends
 
-    async def _range_of(self, partitions: Collection[Partition]) -> tuple[dict[Partition, int], dict[Partition, int]]:
-        handles = [TopicPartition(*partition) for partition in partitions]
-        try:
-            starts = await self._consumer.beginning_offsets(handles)
-            ends = await self._consumer.end_offsets(handles)
-        except KafkaError as error:
-            self.failing = still_failing(self.failing, error)
-            raise
-        self.failing = None
-        return _by_partition(starts), _by_partition(ends)
+    async def _ranges_of(
+        self, partitions: Collection[Partition]
+    ) -> tuple[dict[Partition, int], dict[Partition, int], KafkaError | None]:
+        """Ask where partitions begin and end, each by itself: one whose broker is away keeps no other waiting for it.
 
+        Returns:
+            The starts and the ends of those that were answered, and the error of another, if there is one.
+        """
+        asked = list(partitions)
+        answers = await asyncio.gather(*map(self._range_of, asked), return_exceptions=True)
+        ranges: dict[Partition, tuple[int, int]] = {}
+        error: KafkaError | None = None
+        for partition, answer in zip(asked, answers, strict=True):
+            match answer:
+                case KafkaError():
+                    error = answer
+                case BaseException():
+                    raise answer
+                case _:
+                    ranges[partition] = answer
+        # With something to read from, it is no matter of the client.
+        is_failing = error is not None and not ranges and not self._assignment.positions
+        self.failing = still_failing(self.failing, error) if error is not None and is_failing else None
+        self._tell_silent(set(asked) - ranges.keys(), error)
+        starts, ends = ({partition: each[place] for partition, each in ranges.items()} for place in (0, 1))
+        return starts, ends, error
 
-def _by_partition(offsets: Mapping[TopicPartition, int]) -> dict[Partition, int]:
-    return {Partition(each.topic, each.partition): offset for each, offset in offsets.items()}
+    async def _range_of(self, partition: Partition) -> tuple[int, int]:
+        handle = TopicPartition(*partition)
+        starts = await self._consumer.beginning_offsets([handle])
+        ends = await self._consumer.end_offsets([handle])
+        return starts[handle], ends[handle]
+
+    def _tell_silent(self, silent: set[Partition], error: KafkaError | None) -> None:
+        if silent - self._silent and error is not None:
+            names = ", ".join(map(str, sorted(silent)))
+            logger.warning("no broker says where %s begin and end (%s); all else is read", names, type(error).__name__)
+        self._silent = silent

@@ -22,6 +22,9 @@ FETCH_BYTES: Final = 65_536
 
 POLL_MILLISECONDS: Final = 200
 
+_ASKED_IN_TURN: Final = 4
+"""So many brokers can be silent, one after the other, within a deadline."""
+
 
 def is_undecodable(error: Exception) -> bool:
     """Tell whether the client failed at what it was sent, and would again: it raises whatever comes."""
@@ -118,6 +121,8 @@ class LastRecords:
             isolation_level="read_committed",
             max_partition_fetch_bytes=FETCH_BYTES,
             fetch_max_wait_ms=100,
+            # A broker that swallows what it is asked must leave time for the others.
+            request_timeout_ms=round(self._deadline_seconds * 1000 / _ASKED_IN_TURN),
         )
         # What was not read by then is missing in the answer, and so is asked for again.
         with suppress(TimeoutError):

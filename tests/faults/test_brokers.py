@@ -156,16 +156,20 @@ async def leaders_and_coordinator(run: Scenario) -> tuple[dict[int, int], int]:
     return {each["partition"]: each["leader"] for each in topic["partitions"]}, coordinator
 
 
+@pytest.mark.parametrize("begins", [False, True])
 async def test_black_hole_before_one_broker_keeps_nobody_from_what_the_others_lead(
-    bare_settings: Settings, nursery: Nursery
+    bare_settings: Settings, nursery: Nursery, *, begins: bool
 ) -> None:
-    """The client has one lock for all connecting: whoever asks the silent broker must give up, or all wait with it."""
+    """The client has one lock for all connecting: whoever asks the silent broker must give up, or all wait with it.
+
+    A consumer that begins meanwhile asks each broker where its partitions begin and end, and may wait for none of them.
+    """
     quick = {"rebalance_seconds": 0.5, "request_seconds": REQUEST_SECONDS}
     async with (
-        on_three_brokers(bare_settings, nursery, name="a silent broker", seed=54) as (run, _),
+        on_three_brokers(bare_settings, nursery, name="a silent broker", seed=54 + begins) as (run, _),
         wired(run, "consumer", **quick) as wire,
     ):
-        await run.start("consumer", settings=wire.settings)
+        consumer = await run.start("consumer", settings=wire.settings)
         await run.start("relay")
         await run.register_users()
         leaders, coordinator = await leaders_and_coordinator(run)
@@ -176,6 +180,9 @@ async def test_black_hole_before_one_broker_keeps_nobody_from_what_the_others_le
             # Whoever is connected needs the lock no more.
             for proxy in wire.kafka:
                 proxy.cut_all()
+            if begins:
+                await consumer.stop()
+                await run.start("consumer", settings=wire.settings)
             # Longer than what was fetched lasts, and than a request may take.
             await run.pause(2 * REQUEST_SECONDS, 2 * REQUEST_SECONDS + 1)
             before = await how_far(run, "consuming")

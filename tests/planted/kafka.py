@@ -97,12 +97,10 @@ class KafkaTrial(Trial):
 _load_or_create = Adoption._load_or_create
 
 
-async def _load_from_kafka(
-    adoption: Adoption, wanted: set[Partition], starts: Mapping[Partition, int]
-) -> dict[Partition, Checkpoint]:
-    await _load_or_create(adoption, wanted, starts)
-    committed = {each: await adoption._consumer.committed(TopicPartition(*each)) for each in wanted}
-    return {each: Checkpoint(next_offset=committed[each] or starts[each]) for each in wanted}
+async def _load_from_kafka(adoption: Adoption, starts: Mapping[Partition, int]) -> dict[Partition, Checkpoint]:
+    await _load_or_create(adoption, starts)
+    committed = {each: await adoption._consumer.committed(TopicPartition(*each)) for each in starts}
+    return {each: Checkpoint(next_offset=committed[each] or start) for each, start in starts.items()}
 
 
 async def _believe_kafka(trial: Trial) -> None:
