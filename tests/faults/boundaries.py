@@ -51,8 +51,10 @@ async def die_everywhere(run: Scenario, part: Part, unit: Unit) -> Deaths:
         )
         ended = await _watch(actor, report, DEADLINE_SECONDS[unit])
         if ended is None:
-            # Under other load there might be one all the same.
+            # Under other load there might be one all the same, even now.
             await actor.stop()
+            ended = next((each for each in read_report(report) if "ended" in each), None)
+        if ended is None:
             await run.restart(actor)
             undisturbed = frozenset(name for each in read_report(report) for name in each["passed"])
             run.journal.remark(f"{part} undisturbed", died=len(known), undisturbed=len(undisturbed))
