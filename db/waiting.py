@@ -39,6 +39,20 @@ async def wait_for(event: asyncio.Event, timeout_seconds: float) -> bool:
         return False
 
 
+def leave_if_cancelled() -> None:
+    """Raise the cancellation that was asked of this task and lost below it; for whoever goes on after errors.
+
+    Until Python 3.13 a group of tasks forgets one that comes while it ends with errors, and until 3.12
+    `asyncio.wait_for` one that comes as it is done.
+
+    Raises:
+        asyncio.CancelledError: there is one.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def done_before(event: asyncio.Event, work: Awaitable[None], *, grace_seconds: float = 0) -> bool:
     """Do work that may be left off anywhere, unless an event is set first.
 

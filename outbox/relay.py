@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.database import Database
 from db.describing import describe
 from db.telling import Spell
-from db.waiting import done_before, jittered_seconds, wait_for
+from db.waiting import done_before, jittered_seconds, leave_if_cancelled, wait_for
 from outbox.errors import InRecoveryError, LeaseLostError, MissingCursorError, first_of
 from outbox.lease import Lease
 from outbox.pages import Pages
@@ -177,8 +177,10 @@ class Relay:
             logger.info("relay leads lease=%s epoch=%d", self._lease.name, self._lease.epoch)
             await self._lead()
         except LeaseLostError as error:
+            leave_if_cancelled()
             logger.warning("relay follows reason=%s", error)
         except (SQLAlchemyError, OSError, InRecoveryError) as error:
+            leave_if_cancelled()
             is_news = self._spell.meet(error) if isinstance(error, InRecoveryError) else self._spell.bear(error)
             self.tally.note_interruption(describe(error), is_news=is_news)
             await wait_for(self._stopped, next(self._waits))
@@ -202,6 +204,7 @@ class Relay:
     async def _relay_until_stopped(self) -> None:
         poll_seconds = self._poll_least_seconds
         while not self._stopped.is_set():
+            leave_if_cancelled()
             published = await self.relay_batch()
             self._waits = jittered_seconds(**self._backoff)
             self._spell.end()

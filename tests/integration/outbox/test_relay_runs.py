@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+
+import pytest
 
 from db.database import Database
 from outbox.lease import Lease
@@ -51,3 +54,31 @@ async def test_running_relay_goes_on_after_its_connection_was_killed(database: D
         await publisher.wait_until(lambda _: len(set(publisher.positions)) == 3)
         relay.stop()
     assert publisher.positions[:4] == publisher.positions[:2] * 2
+
+
+@pytest.mark.parametrize("hides_it", [OSError("broken off"), None])
+async def test_relay_leaves_when_it_is_cancelled_though_what_it_waits_for_swallows_that(
+    database: Database, hides_it: OSError | None
+) -> None:
+    """As a group of tasks does that ends with errors, and `asyncio.wait_for` that is done just then."""
+    is_waiting = asyncio.Event()
+
+    async def swallow(_: Sequence[Record]) -> None:
+        is_waiting.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        if hides_it is not None:
+            raise hides_it
+
+    publisher = RecordingPublisher(before=swallow)
+    relay = Relay(database=database, publisher=publisher, lease=Lease(database=database, name="relay-0"))
+    await write_rows(database, "a", [1])
+    running = asyncio.create_task(relay.run())
+    await is_waiting.wait()
+    running.cancel()
+
+    done, _ = await asyncio.wait([running], timeout=10)
+    if not done:
+        running.cancel()
+    assert done
+    assert running.cancelled()
