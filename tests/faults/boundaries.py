@@ -53,7 +53,7 @@ async def die_everywhere(run: Scenario, part: Part, unit: Unit) -> Deaths:
         if ended is None:
             # Under other load there might be one all the same, even now.
             await actor.stop()
-            ended = next((each for each in read_report(report) if "ended" in each), None)
+            ended = _death(read_report(report))
         if ended is None:
             await run.restart(actor)
             undisturbed = frozenset(name for each in read_report(report) for name in each["passed"])
@@ -73,14 +73,19 @@ async def _watch(actor: Actor, report: Path, seconds: float) -> dict[str, Any] |
     while monotonic() < deadline:
         ended = not actor.lives
         told = read_report(report)
-        if told and "ended" in told[-1]:
+        if (death := _death(told)) is not None:
             await actor.wait()
-            return told[-1]
+            return death
         if len(told) >= ENOUGH:
             return None
         assert not ended, f"{actor.role.name} ended with {actor.code}\n{actor.log_tail()}"
         await asyncio.sleep(0.02)
     raise TimeoutError(f"{actor.role.name} did nothing for {seconds:g} s\n{actor.log_tail()}")
+
+
+def _death(told: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Give what a process said when it died, which is the last that it says."""
+    return told[-1] if told and "ended" in told[-1] else None
 
 
 async def _clear_away(run: Scenario, part: Part) -> None:
